@@ -32,7 +32,7 @@ use data_pipeline::text::{
 use electra::heads::{Classifier, ClassifierConfig};
 use electra::hub::{self, HubConfig};
 use electra::pretrain::{MaskedBatch, Pretrainer, Slot};
-use electra::{EncoderConfig, FineTuning, Packed, Preset, presets};
+use electra::{EncoderConfig, FineTuning, PackedSequences, Preset, presets};
 use serde::{Deserialize, Serialize};
 use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
@@ -190,19 +190,19 @@ fn classifier() -> ClassifierConfig {
     ClassifierConfig { encoder: EncoderConfig::small(), ..ClassifierConfig::default() }
 }
 
-fn of_lines(lines: &[Line]) -> Packed {
+fn of_lines(lines: &[Line]) -> PackedSequences {
     packed(lines.iter().map(|line| (&line.ids[..], line.first)))
 }
 
 /// Of token ids, and how many of them are the first segment.
-fn packed<'a>(sequences: impl Iterator<Item = (&'a [u32], u32)>) -> Packed {
+fn packed<'a>(sequences: impl Iterator<Item = (&'a [u32], u32)>) -> PackedSequences {
     let (mut ids, mut segments, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
     for (own, first) in sequences {
         ids.extend(own.iter().map(|&id| i64::from(id)));
         segments.extend((0..own.len()).map(|at| i64::from(at >= first as usize)));
         lengths.push(own.len());
     }
-    Packed::from_parts(&ids, &segments, &lengths, Device::Cpu)
+    PackedSequences::from_parts(&ids, &segments, &lengths, Device::Cpu)
 }
 
 /// Answers `steps N`.

@@ -14,7 +14,7 @@ use vision_models::efficientnet::Variant;
 use vision_models::{EfficientNetConfig, NetConfig};
 
 fn main() {
-    torch::device::keep_memory();
+    torch::device::retain_freed_memory();
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("features");
     group.sample_size(10);

@@ -8,15 +8,15 @@
 use std::time::Instant;
 
 use benches::Error;
-use torch::group::{Group, Meeting, Reduce};
+use torch::group::{Group, Reduce, Rendezvous};
 use torch::{Device, Kind, Tensor};
 
 /// Sums of a turn.
 const TIMES: usize = 5;
 
 fn main() -> Result<(), Error> {
-    let meeting = Meeting::of_environment()?.ok_or("RANK and WORLD_SIZE say who this is")?;
-    let group = Group::join(&meeting)?;
+    let rendezvous = Rendezvous::from_env()?.ok_or("RANK and WORLD_SIZE say who this is")?;
+    let group = Group::join(&rendezvous)?;
     if !group.is_first() {
         loop {
             let numbers = from_first(&group, 0)?;

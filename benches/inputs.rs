@@ -164,10 +164,10 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Settings of threads and memory for programs of the comparisons, and what they are called with.
 ///
 /// # Errors
-/// Those of [`torch::device::share_cores`].
+/// Those of [`torch::device::reexec_with_passive_spin`].
 pub fn arguments() -> Result<Vec<String>, Error> {
-    torch::device::share_cores()?;
-    torch::device::keep_memory();
+    torch::device::reexec_with_passive_spin()?;
+    torch::device::retain_freed_memory();
     Ok(std::env::args().skip(1).collect())
 }
 

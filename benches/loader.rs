@@ -27,7 +27,7 @@ fn main() {
                     stream(set, &[policy], *labeled, SEED),
                     stream(set, &[policy], *unlabeled, SEED + 1),
                 ];
-                let mut loader = Loader::start(streams, 0, None, workers);
+                let mut loader = Loader::builder(streams).workers(workers).start();
                 b.iter(|| loader.next().expect("an endless loader").expect("a whole step"));
             });
         }

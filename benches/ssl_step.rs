@@ -27,7 +27,7 @@ use data_pipeline::dataset::ImageSamples;
 use data_pipeline::loader::{HostBatch, Loader};
 use ndarray::Array4;
 use ssl_core::methods::FixMatchConfig;
-use ssl_core::{Batch, Config, Method, Ssl, TaskInfo};
+use ssl_core::{Batch, Method, MethodSettings, Ssl, TaskInfo};
 use torch::layout::image_batch;
 use torch::optim::{OptimConfig, Sgd};
 use torch::precision::Precision;
@@ -153,7 +153,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
         let times: Vec<f64> = (0..n)
             .map(|_| {
                 let began = Instant::now();
-                let loss = bare.loss(batch.share(), at);
+                let loss = bare.loss(batch.shallow_clone(), at);
                 loss.total().backward();
                 no_grad(|| Ema::new(0.999).update(&nets[0].params, &nets[1].params, at));
                 began.elapsed().as_secs_f64()
@@ -181,7 +181,7 @@ fn serve(name: &str, precision: Precision) -> Result<(), Error> {
     ];
     let losses = Box::new(losses(&case));
     let batches = |from| {
-        let batches = Loader::start(streams, from, None, 1).map(|step| {
+        let batches = Loader::builder(streams).steps(from..).workers(1).start().map(|step| {
             step.map_err(Error::from).map(|step| batch([&step.batches[0], &step.batches[1]]))
         });
         Questions { batches, wanted: 0, began: None, times: Vec::new(), losses }

@@ -24,7 +24,7 @@ fn main() {
     group.sample_size(20);
     for (name, net, channels, side, [labeled, unlabeled]) in &cases {
         let batch = batch(*channels, *side, *labeled, *unlabeled);
-        group.throughput(Throughput::Elements(batch.images() as u64));
+        group.throughput(Throughput::Elements(batch.forward_samples() as u64));
         for threads in [1, 2] {
             torch::device::set_threads(threads);
             let method = NoisyStudent::offline(NoisyStudentConfig::default());
@@ -35,7 +35,7 @@ fn main() {
             let id = format!("{size}/labeled={labeled}/unlabeled={unlabeled}/threads={threads}");
             group.bench_function(BenchmarkId::new(*name, id), |b| {
                 b.iter(|| {
-                    ssl.loss(batch.share(), at).total().backward();
+                    ssl.loss(batch.shallow_clone(), at).total().backward();
                     optimizer.step(LR);
                     optimizer.zero_grad();
                     no_grad(|| ssl.after_step(at));

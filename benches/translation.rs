@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use benches::Error;
 use dialog_models::decode::{
-    BatchSize, Beam, Candidate, Patience, Prompt, SampleConfig, Sampling, beam_all, many,
+    BatchSize, Beam, Candidate, Patience, Prompt, SampleConfig, Sampling, beam_all, decode_batched,
     sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
@@ -31,8 +31,8 @@ const MOST: usize = 48;
 
 fn main() -> Result<(), Error> {
     // Without it threads spin while they wait.
-    let _ = torch::device::share_cores();
-    torch::device::keep_memory();
+    let _ = torch::device::reexec_with_passive_spin();
+    torch::device::retain_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, threads] = arguments.as_slice() else {
         return Err("translation DIR THREADS".into());
@@ -70,8 +70,8 @@ fn main() -> Result<(), Error> {
     for question in stdin().lock().lines() {
         let begin = Instant::now();
         let found: Vec<Vec<Candidate>> = match question?.trim() {
-            "greedy" => many(&mut nets, &prompts, 1, BatchSize::default(), &greedy),
-            "sampled" => many(&mut nets, &prompts, 5, BatchSize::default(), &sampled),
+            "greedy" => decode_batched(&mut nets, &prompts, 1, BatchSize::default(), &greedy),
+            "sampled" => decode_batched(&mut nets, &prompts, 5, BatchSize::default(), &sampled),
             "tokens" => {
                 println!("{written}");
                 continue;

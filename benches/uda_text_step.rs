@@ -140,7 +140,7 @@ fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
     let mut one = |step: u64| {
         let began = Instant::now();
         optimizer.zero_grad();
-        let batch = batches[step as usize % batches.len()].share();
+        let batch = batches[step as usize % batches.len()].shallow_clone();
         let at = Progress { step, steps: 10_000 };
         autocast(precision, Device::Cpu, || ssl.loss(batch, at).total()).backward();
         optimizer.clip_grad_norm(1.0);

@@ -221,9 +221,9 @@ step electra gpu train electra/addresses
 step meena gpu train meena/conversations
 # Meena's own size with random weights: a training step, beside what an H200 can do, and a reply. Both
 # ways of a step, with what blocks keep and without.
-step meena-full gpu "$tutor" measure replies --size meena --device cuda --peak 989 \
+step meena-full gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
   --json "$out/meena-full.json"
-step meena-full-recomputed gpu "$tutor" measure replies --size meena --device cuda --peak 989 \
+step meena-full-recomputed gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
   --pairs 64 --recompute --json "$out/meena-full-recomputed.json"
 step measure-cpu cpu "$tutor" measure replies --device cpu --steps 2 --json "$out/measure-cpu.json"
 step cifar10-fast data train fixmatch/cifar10-fast --seeds 1

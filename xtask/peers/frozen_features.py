@@ -1,5 +1,5 @@
-"""What a practitioner gets without Tutor: frozen features of a published EfficientNet-Lite0 at 224
-pixels and scikit-learn's logistic regression, on folders with a sub-folder for each class.
+"""A baseline without Tutor: scikit-learn's logistic regression on frozen features of a published
+EfficientNet-Lite0 at 224 pixels, for folders with a sub-folder for each class.
 
     python xtask/peers/frozen_features.py WEIGHTS LABELED TEST [LABELED TEST ...] [--c C]
 

@@ -96,7 +96,7 @@ def main():
         result = loss(case)
         assert all(math.isfinite(value) for value in [*result["bias"], result["total"]])
         found.append({**case, "found": result})
-    assert abs(found[0]["found"]["unsup"] - 0.2797749353) < 1e-9, "case O-19"
+    assert abs(found[0]["found"]["unsup"] - 0.2797749353) < 1e-9, "the temperature sharpens the target alone"
     assert abs(eta("exp", 0.5, 2) - 0.5410) < 5e-5 and abs(eta("log", 0.5, 5) - 0.9343) < 5e-5
     OUT.write_text("[\n" + ",\n".join(json.dumps(case) for case in found) + "\n]\n")
 

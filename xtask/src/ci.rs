@@ -9,7 +9,7 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave the tests out, for when `cargo xtask test` was run before
+    /// Leave out the tests, for when `cargo xtask test` has been run before
     #[arg(long)]
     skip_test: bool,
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 /// Where the folder goes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder to make; `target/dist` by default. What is in it is replaced
+    /// Folder to make; `target/dist` by default. Its contents are replaced
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

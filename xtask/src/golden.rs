@@ -19,17 +19,17 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Check that the files are those that were reviewed, and list the tests that compare our code
-    /// with them (the default)
+    /// Check that the files are the reviewed ones, and list the tests that compare our code with
+    /// them (the default)
     #[arg(long)]
     check: bool,
     /// Run the tests that compare our code with the files
     #[arg(long)]
     prove: bool,
-    /// Make the files anew from the reference implementations, and say which came out different
+    /// Regenerate the files from the reference implementations, and list those that changed
     #[arg(long)]
     make: bool,
-    /// Write the checksums of the files as they are now, once they have been reviewed
+    /// Write the checksums of the current files, once they have been reviewed
     #[arg(long)]
     update: bool,
 }

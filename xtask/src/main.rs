@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Sets the workspace up, checks it, and starts reproduction runs.
+/// Set up and check the workspace, and start reproduction runs.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Args {
@@ -40,44 +40,44 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run a recipe: fetches and builds what is missing, trains, writes a report
+    /// Run a recipe: fetch and build what is missing, train, write a report
     Reproduce(Box<reproduce::Args>),
-    /// Run all tests; arguments are handed to `cargo test`
+    /// Run all tests; arguments are passed to `cargo test`
     #[command(disable_help_flag = true)]
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Find or fetch libtorch (every other command does it first when it is missing)
+    /// Find or fetch libtorch (every other command does so first if it is missing)
     Setup {
         #[arg(long, help = cuda_help())]
         cuda: bool,
     },
-    /// Say what this machine has and lacks
+    /// Show what this machine has and lacks
     Doctor,
     /// Run every check, the cheapest first
     Ci(ci::Args),
     /// Check the workspace's own rules
     Tidy(tidy::Args),
-    /// Check, prove or make anew the golden files that tests compare with
+    /// Check, prove or regenerate the golden files that tests compare with
     Golden(golden::Args),
-    /// Run the benchmarks, or `bench augment --peers`: time other libraries in turn with ours
+    /// Run the benchmarks; with --peers, time this workspace and other libraries in turn
     #[command(disable_help_flag = true)]
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Run cargo for `data-engine`, which brings DataFusion: `engine test`, `engine run --release
-    /// -- select --help`
+    /// Run cargo for `data-engine`, which depends on DataFusion: `engine test`, `engine run
+    /// --release -- select --help`
     #[command(disable_help_flag = true)]
     Engine {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Make a folder that runs where there is a Python with torch and no toolchain, with a script
+    /// Make a folder that runs on a machine with Python's torch and no toolchain, with a script
     /// that checks, measures and trains on the GPU there
     Dist(dist::Args),
-    /// Measure what the pages in docs/results report, and write the generated part of each anew
+    /// Measure what the pages in docs/results report, and rewrite the generated part of each
     Results(results::Args),
 }
 
@@ -115,7 +115,7 @@ fn run(task: Task) -> Result<()> {
 }
 
 fn cuda_help() -> String {
-    format!("With the libraries for NVIDIA GPUs ({})", wheels::pinned().cuda_size())
+    format!("Fetch the libraries for NVIDIA GPUs too ({})", wheels::pinned().cuda_size())
 }
 
 /// All that follows the command, as it was typed: the parser would drop a `--`.

@@ -22,25 +22,25 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use std::ffi::OsString;
 
-/// Times this workspace and other libraries in turn, and prints a Markdown table.
+/// Time this workspace and other libraries in turn, and print a Markdown table.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
 struct Args {
-    /// What is timed
+    /// What to time
     what: What,
-    /// Against the libraries that others use
+    /// Time other libraries in turn with this workspace
     #[arg(long)]
     peers: bool,
-    /// Turns of each library; the medians are shown
+    /// Turns of each library, of which the medians are shown
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// `augment`: how long each case runs in a turn
+    /// `augment`: seconds for which each case runs in a turn
     #[arg(long, default_value_t = 0.15)]
     seconds: f64,
-    /// `translation`: how many sentences
+    /// `translation`: number of sentences
     #[arg(long, default_value_t = 1000)]
     sentences: usize,
-    /// `cluster`: how many messages (400,000); `selection`: how many predictions (30 million)
+    /// `cluster`: number of messages (400,000); `selection`: number of predictions (30 million)
     #[arg(long)]
     rows: Option<u64>,
 }
@@ -57,7 +57,7 @@ enum What {
     /// ELECTRA's pre-training step: PyTorch; fine-tuning step and prediction: transformers; files
     /// of tokens: plain Python and `tokenizers`
     Electra,
-    /// Features of a folder of pictures: Pillow and PyTorch, plain and at its best
+    /// Features of a folder of images: Pillow and PyTorch, plain and at its best
     Features,
     /// Sums over processes: torch.distributed
     Group,

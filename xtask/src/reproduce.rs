@@ -10,44 +10,44 @@ use std::process::Command;
 /// What is handed on to `tutor run`, which knows and checks the values.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe: a paper, for its default one, or one by name, as `noisy-student/cifar10-small`
-    /// or `meena-sweep`
+    /// Recipe: a paper, for its default one, or a name, as `noisy-student/cifar10-small` or
+    /// `meena-sweep`
     recipe: String,
-    /// How many seeds to run; the recipe says how many by default
+    /// Run with the seeds 1, 2, ... N; by default with as many as the recipe says
     #[arg(long, value_name = "N")]
     seeds: Option<u32>,
-    /// Which of the recipe's rows to run: `all`, `none`, or names with commas between them
+    /// Rows of the recipe's table to run: `all`, `none`, or names separated by commas
     #[arg(long, value_name = "WHICH")]
     rows: Option<String>,
-    /// The numbers of labels to train with, with commas between them
+    /// Run with each of these numbers of labels, as `30,50,100`, where the recipe has several
     #[arg(long, value_name = "N,N,...")]
     labels: Option<String>,
-    /// The recipe's smoke run: a few steps on small data
+    /// Run the recipe's smoke test: a few steps on little data, one seed
     #[arg(long)]
     quick: bool,
-    /// Where to compute: cpu, cuda, cuda:1 ...
+    /// Device: `cpu`, `cuda`, `cuda:N`, or `auto` (the first GPU, else the CPU)
     #[arg(long)]
     device: Option<String>,
-    /// The data set, as `cifar10`: picks the paper's recipe of that name; without `--device cuda`
-    /// its `-small` one, if there is one
+    /// Data set, as `cifar10`: run the paper's recipe of that name; without `--device cuda` its
+    /// `-small` one, if there is one
     #[arg(long, value_name = "SET")]
     dataset: Option<String>,
-    /// Where data sets lie
+    /// Folder that holds the data sets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where the run folder is made
+    /// Folder in which runs are kept
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Change one value of the recipe; may be given many times
+    /// Change a setting, as `student.train.steps=400`. May be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Take one value out of the recipe, as `train.ema`; may be given many times
+    /// Remove a setting from the recipe, as `train.ema`. May be given several times
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
-    /// Talk to what was trained afterwards, for recipes whose networks reply
+    /// Talk to the trained network afterwards, for recipes whose networks reply
     #[arg(long, conflicts_with = "serve")]
     chat: bool,
-    /// Serve what was trained afterwards, to talk to it in the browser
+    /// Serve the trained network afterwards, to talk to it in the browser
     #[arg(long)]
     serve: bool,
     /// Further arguments for `tutor run`, after `--`

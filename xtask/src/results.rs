@@ -46,13 +46,13 @@ const fn comparison(name: &'static str, arguments: &'static [&'static str]) -> P
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which pages; all by default
+    /// Pages to write; all by default
     #[arg(value_parser = PAGES.map(|page| page.name))]
     pages: Vec<String>,
-    /// Say what would be run and written, and do neither
+    /// Only say what would be run and written
     #[arg(long)]
     dry_run: bool,
-    /// Write although the sources differ from the commit that the page will name
+    /// Write even if the sources differ from the commit that the page will name
     #[arg(long)]
     allow_dirty: bool,
 }

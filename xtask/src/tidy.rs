@@ -26,7 +26,7 @@ const PENDING: &[&str] = &[];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// List the faults against rules that refuse nothing yet, too
+    /// Also list faults against rules that refuse nothing yet
     #[arg(long)]
     pending: bool,
 }

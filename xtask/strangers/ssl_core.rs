@@ -1,10 +1,10 @@
-//! A stranger's program: a linear classifier learns to tell two points apart, by a method of
-//! ssl-core in a loop of its own.
+//! A stranger's program: FixMatch teaches a linear classifier to tell points apart, from two with a
+//! label and three without one, in a loop of its own.
 
-use ssl_core::methods::{Supervised, SupervisedConfig};
-use ssl_core::{Batch, Ssl};
+use ssl_core::methods::{FixMatch, FixMatchConfig};
+use ssl_core::{Batch, Ssl, TaskInfo};
 use torch::optim::{OptimConfig, Sgd};
-use torch::{Device, Kind, Mode, Model, Net, Tensor, nn::Linear};
+use torch::{Device, Mode, Model, Net, Tensor, nn::Linear};
 use train::{Objective, Progress};
 
 const STEPS: u64 = 30;
@@ -17,22 +17,42 @@ impl Net for Line {
     }
 }
 
+fn points(values: &[f32]) -> Tensor {
+    Tensor::from_slice(values).reshape([-1, 2])
+}
+
+fn batch() -> Batch {
+    let weak = points(&[0.9, 0.1, 0.2, 0.8, 0.7, 0.1]);
+    let strong = points(&[0.6, 0.3, 0.3, 0.6, 0.5, 0.3]);
+    Batch {
+        x: points(&[1.0, 0.0, 0.0, 1.0]),
+        y: Tensor::from_slice(&[0i64, 1]),
+        u: vec![weak, strong],
+        targets: None,
+        unlabeled_indices: None,
+    }
+}
+
 fn main() {
-    let model = Model::build(Device::Cpu, |scope| Line(Linear::new(&mut scope.sub("fc"), 2, 2)));
-    let method = Supervised::new(SupervisedConfig::default());
+    let device = Device::Cpu;
+    let model = Model::build(device, |scope| Line(Linear::new(&mut scope.sub("fc"), 2, 2)));
+    let config = FixMatchConfig { threshold: 0.6, ..FixMatchConfig::default() };
+    let method = FixMatch::new(config, &TaskInfo { classes: 2, unlabeled: 3, device });
     let mut objective = Ssl::new(method, model, None);
     let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(objective.params());
-    let mut losses = Vec::new();
+    let mut sup = Vec::new();
     for step in 0..STEPS {
         let at = Progress { step, steps: STEPS };
-        let points = Tensor::eye(2, (Kind::Float, Device::Cpu));
-        let loss = objective.loss(Batch::labeled(points, Tensor::from_slice(&[0i64, 1])), at).total();
+        let loss = objective.loss(batch(), at);
         optimizer.zero_grad();
-        loss.backward();
+        loss.total().backward();
         optimizer.step(0.5);
         objective.after_step(at);
-        losses.push(loss.double_value(&[]));
+        let values = loss.values();
+        let names: Vec<&str> = values.terms.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["sup", "unsup"]);
+        sup.push(values.terms[0].1);
     }
-    assert!(losses[STEPS as usize - 1] < 0.5 * losses[0], "it learns: {losses:?}");
+    assert!(sup[STEPS as usize - 1] < 0.5 * sup[0], "it learns: {sup:?}");
     println!("trained");
 }

@@ -36,13 +36,15 @@ pub enum Table {
     /// bits as the level says.
     #[serde(rename = "v0")]
     V0,
-    /// The same, posterize taking bits away as the level grows (timm's `v0r`).
+    /// The pairs of [`V0`](Self::V0), but posterize takes bits away as the level grows (timm's
+    /// `v0r`).
     #[serde(rename = "v0r")]
     V0r,
     /// ImageNet, 25 pairs of the paper (timm's `original`); posterize keeps 4 to 8 bits.
     #[serde(rename = "original")]
     Original,
-    /// The same, posterize taking bits away as the level grows (timm's `originalr`).
+    /// The pairs of [`Original`](Self::Original), but posterize takes bits away as the level grows
+    /// (timm's `originalr`).
     #[serde(rename = "originalr")]
     Originalr,
     /// Not searched for: one of the three operations of 3-Augment (DeiT III, arXiv 2204.07118;

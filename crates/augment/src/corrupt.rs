@@ -18,7 +18,7 @@ pub mod textures;
 pub mod weather;
 
 pub use kinds::{Corruption, NoSuchCorruption, NoSuchSeverity, Scale, Severity};
-pub use pixels::saturate;
+pub use pixels::{Saturation, saturate};
 
 use grid::Grid;
 use pixels::{brighten, each_value, flatten, moved, pixelate};
@@ -61,13 +61,13 @@ pub fn corrupt_at(
             false => x,
         }),
         Corruption::GlassBlur => {
-            let (sigma, reach, passes) = tables::glass(scale, severity);
-            let mut offset = || rng.below(2 * reach) as i64 - reach as i64;
-            blur::glass(image, sigma, reach, passes, || [offset(), offset()])
+            let glass = tables::glass(scale, severity);
+            let mut offset = || rng.below(2 * glass.reach) as i64 - glass.reach as i64;
+            blur::glass(image, &glass, || [offset(), offset()])
         }
         Corruption::MotionBlur => {
-            let (radius, sigma) = tables::motion(scale, severity);
-            blur::motion(image, radius, sigma, rng.range(-45.0, 45.0))
+            let motion = tables::motion(scale, severity);
+            blur::motion(image, &motion, rng.range(-45.0, 45.0))
         }
         Corruption::ZoomBlur => blur::zoom(image, &tables::zooms(scale, severity)),
         Corruption::Snow => {
@@ -78,10 +78,10 @@ pub fn corrupt_at(
         }
         Corruption::Frost => {
             let weights = tables::frost(scale, severity);
-            weather::frost(image, weights, &weather::ice(image.width(), image.height(), rng))
+            weather::frost(image, &weights, &weather::ice(image.width(), image.height(), rng))
         }
         Corruption::Fog => {
-            let (thickness, decay) = tables::fog(scale, severity);
+            let weather::Fog { thickness, decay } = tables::fog(scale, severity);
             let (width, height) = (image.width(), image.height());
             let map = weather::plasma_over(width, height, decay, || rng.range(-1.0, 1.0));
             weather::fog(image, thickness, &map)
@@ -94,7 +94,7 @@ pub fn corrupt_at(
             elastic::elastic(image, &elastic, jitter, &dx, &dy)
         }
         Corruption::JpegCompression => jpeg::round_trip(image, constant as u8),
-        Corruption::Saturate => saturate(image, tables::saturate(scale, severity)),
+        Corruption::Saturate => saturate(image, &tables::saturate(scale, severity)),
         Corruption::Spatter => {
             let spatter = tables::spatter(scale, severity);
             let (width, height) = (image.width(), image.height());
@@ -103,7 +103,7 @@ pub fn corrupt_at(
             spatter::spatter(image, &spatter, &noise)
         }
         Corruption::DefocusBlur => {
-            let (radius, softness) = tables::defocus(scale, severity);
+            let blur::Defocus { radius, softness } = tables::defocus(scale, severity);
             blur::disk(image, radius, softness)
         }
         Corruption::GaussianBlur => blur::gaussian(image, constant),

@@ -36,7 +36,7 @@ pub fn dirichlet<const N: usize>(shape: f64, rng: &mut Rng) -> [f64; N] {
     shares
 }
 
-/// The same for a number of shares that is not known before.
+/// Fills `shares` with numbers that sum to 1, symmetric Dirichlet of this shape.
 pub(crate) fn dirichlet_into(shape: f64, rng: &mut Rng, shares: &mut [f64]) {
     for share in shares.iter_mut() {
         *share = gamma(shape, rng);

@@ -163,7 +163,7 @@ impl Variant {
         }
     }
 
-    /// Of colour, contrast, brightness and sharpness.
+    /// The factor of colour, contrast, brightness and sharpness at a magnitude.
     pub(crate) fn factor(self, magnitude: f64, sign: f64, weakening: bool) -> f64 {
         match self {
             Self::Timm if !weakening => (1.0 + sign * self.level(magnitude, 0.9)).max(0.1),

@@ -270,7 +270,7 @@ pub enum OpName {
 }
 
 impl Op {
-    /// The same with bicubic interpolation, if it has any.
+    /// This operation with bicubic interpolation, if it interpolates.
     pub(crate) fn bicubic(mut self) -> Self {
         if let Self::Rotate { sampling, .. }
         | Self::ShearX { sampling, .. }

@@ -26,7 +26,7 @@ impl RandAugment {
         self.all().iter().copied().filter(|name| !self.exclude.contains(name))
     }
 
-    /// The same with those that are excluded.
+    /// All operations of the settings, excluded ones too.
     fn all(&self) -> &'static [OpName] {
         self.weights.ops().unwrap_or_else(|| self.variant.ops())
     }
@@ -38,8 +38,8 @@ impl RandAugment {
         self.draw_other(&mut Vec::new(), width, height, rng)
     }
 
-    /// The same, without those of `drawn` where operations are weighted, for then none comes twice
-    /// in an image.
+    /// Draws one operation. Where operations are weighted it is none of `drawn`, for then none
+    /// comes twice in an image.
     fn draw_other(
         &self,
         drawn: &mut Vec<OpName>,
@@ -91,7 +91,7 @@ impl RandAugment {
         (magnitude + noise).clamp(0.0, self.magnitude_max)
     }
 
-    /// The same operation, or its bicubic form where half of them are to be bicubic.
+    /// An operation as it is, or its bicubic form where half of them are to be bicubic.
     pub(crate) fn at_random_bicubic(&self, op: Op, rng: &mut Rng) -> Op {
         if self.half_bicubic && rng.chance(0.5) { op.bicubic() } else { op }
     }

@@ -191,8 +191,8 @@ pub fn top5_distance(reference: &[usize], ranks: &[usize]) -> f64 {
     reference.iter().take(5).enumerate().map(moved).sum()
 }
 
-/// The same over all classes with Zipf's weights: the sum of `|1/i - 1/rank(i)| / i` over ranks `i`
-/// from 1 on.
+/// How much the ranks of all classes moved, with Zipf's weights: the sum of
+/// `|1/i - 1/rank(i)| / i` over ranks `i` from 1 on.
 pub fn zipf_distance(reference: &[usize], ranks: &[usize]) -> f64 {
     let mut place = vec![0; ranks.len()];
     for (rank, &class) in ranks.iter().enumerate() {

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::corrupt::Scale;
-use crate::corrupt::blur;
+use crate::corrupt::blur::{self, Motion};
 use crate::corrupt::grid::Grid;
 use crate::corrupt::pixels::{brighten, each_value, moved};
 use crate::corrupt::weather::{self, Snow};
@@ -217,13 +217,14 @@ fn by_the_rules(
             noisy(&mut |x| rng.poisson(x * photons) as f64 / photons)
         }
         Perturbation::MotionBlur => {
-            numbers.map(|i| blur::motion(&image, 10, 3.0, 4.0 * (i - 30.0))).collect()
+            let smear = Motion { radius: 10, sigma: 3.0 };
+            numbers.map(|i| blur::motion(&image, &smear, 4.0 * (i - 30.0))).collect()
         }
         Perturbation::ZoomBlur => {
             running_means(numbers.map(|i| cut(about_middle(source, 0.0, 1.0 + 0.004 * i))))
         }
         Perturbation::Snow => {
-            let smear = (14, 4.0);
+            let smear = Motion { radius: 14, sigma: 4.0 };
             let snow =
                 Snow { mean: 0.05, deviation: 0.3, zoom: 3.0, threshold: 0.5, smear, mix: 0.85 };
             let flake = || snow.mean + snow.deviation * rng.normal();

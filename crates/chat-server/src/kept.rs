@@ -2,15 +2,20 @@
 //! rating study.
 
 use crate::error::{Error, Result};
-use crate::model::{Ask, Candidate, Sampling};
+use crate::model::{Ask, Candidate, Role, Sampling};
 use eval_ssa::{Item, Likelihood, Mode, Turn};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// The names of the two sides; the model is the second.
-const SPEAKERS: [&str; 2] = ["A", "B"];
+/// What a side is called in an item.
+fn speaker(role: Role) -> &'static str {
+    match role {
+        Role::User => "A",
+        Role::Assistant => "B",
+    }
+}
 
 /// A file to which items are added.
 #[derive(Debug)]
@@ -113,8 +118,7 @@ pub(crate) fn item(
     ask: &Ask,
     reply: &Candidate,
 ) -> Item {
-    let said = ask.turns.iter().zip(&ask.by_model);
-    let context = said.map(|(text, by_model)| Turn::new(SPEAKERS[usize::from(*by_model)], text));
+    let context = ask.turns.iter().map(|turn| Turn::new(speaker(turn.role), &turn.text));
     let likelihood = reply
         .score
         .map(|score| Likelihood { nll: -score * reply.tokens as f64, tokens: reply.tokens as u64 });

@@ -23,7 +23,7 @@
 //!         ask: &Ask,
 //!         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
 //!     ) -> Result<Reply, String> {
-//!         let text = ask.turns[ask.turns.len() - 1].clone();
+//!         let text = ask.turns[ask.turns.len() - 1].text.clone();
 //!         let (mut tokens, mut finished) = (0, true);
 //!         for piece in text.split_inclusive(' ') {
 //!             tokens += 1;
@@ -60,7 +60,10 @@ mod web;
 mod worker;
 
 pub use error::{Error, Result};
-pub use model::{About, Ask, Candidate, Dropped, Line, Maker, Model, Piece, Read, Reply, Sampling};
+pub use model::{
+    About, Ask, Candidate, Dropped, Model, ModelFactory, Piece, Read, Reply, RequestQueue, Role,
+    Sampling, Turn,
+};
 pub use options::{Limits, ServeOptions, new_key};
 pub use slots::Status;
 pub use web::{Server, serve};

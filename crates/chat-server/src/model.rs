@@ -20,22 +20,22 @@ pub trait Model {
         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
     ) -> Result<Reply, String>;
 
-    /// Replies to all asks that `line` gives, until it gives no more and all are replied to. One
-    /// after another, if a model does nothing else: then [`About::together`] is 1. A model that
-    /// writes several replies together asks for more between two tokens. The same ask has the same
-    /// reply in any company.
-    fn reply_to_all(&self, line: &mut dyn Line) {
-        for (number, ask) in line.more() {
-            let reply = self.reply(&ask, &mut |piece| line.piece(number, piece));
-            line.done(number, reply);
+    /// Replies to all requests that `queue` gives, until it gives no more and all are replied to.
+    /// One after another, if a model does nothing else: then [`About::max_concurrent`] is 1. A
+    /// model that writes several replies together asks for more between two tokens. The same ask
+    /// has the same reply in any company.
+    fn reply_to_all(&self, queue: &mut dyn RequestQueue) {
+        for (number, ask) in queue.more() {
+            let reply = self.reply(&ask, &mut |piece| queue.piece(number, piece));
+            queue.done(number, reply);
         }
     }
 }
 
-/// Asks as they come, and where their replies go.
-pub trait Line {
-    /// Asks that have come and can be begun, each with a number: never more than
-    /// [`About::together`] are under way. None if nobody waits.
+/// Requests as they come, and where their replies go.
+pub trait RequestQueue {
+    /// Requests that have come and can be begun, each with a number: never more than
+    /// [`About::max_concurrent`] are under way. None if nobody waits.
     fn more(&mut self) -> Vec<(u64, Ask)>;
 
     /// Tells what is new of a reply, as [`Model::reply`] does; where it breaks, the reply ends with
@@ -47,7 +47,7 @@ pub trait Line {
 }
 
 /// Makes a model in the thread that it will work in.
-pub type Maker = Box<dyn FnOnce() -> Result<Box<dyn Model>, String> + Send>;
+pub type ModelFactory = Box<dyn FnOnce() -> Result<Box<dyn Model>, String> + Send>;
 
 /// What a model is.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,15 +56,20 @@ pub struct About {
     pub name: String,
     /// How it replies if nobody says otherwise.
     pub sampling: Sampling,
-    /// Tokens of a reply that nobody can exceed.
-    pub longest: usize,
-    /// How many asks it replies to at once.
-    pub together: usize,
+    /// Tokens of the longest reply that can be asked for.
+    pub max_tokens: usize,
+    /// How many requests it replies to at once.
+    pub max_concurrent: usize,
 }
 
 impl Default for About {
     fn default() -> Self {
-        Self { name: "model".to_owned(), sampling: Sampling::default(), longest: 256, together: 1 }
+        Self {
+            name: "model".to_owned(),
+            sampling: Sampling::default(),
+            max_tokens: 256,
+            max_concurrent: 1,
+        }
     }
 }
 
@@ -94,13 +99,29 @@ impl Default for Sampling {
 pub struct Ask {
     /// What was said so far, oldest first; the last turn is somebody else's, and replied to. There
     /// is at least one. Mostly the two sides alternate, but one may say several turns in a row.
-    pub turns: Vec<String>,
-    /// Whether the model said it, for each of the turns.
-    pub by_model: Vec<bool>,
+    pub turns: Vec<Turn>,
     /// How to reply.
     pub sampling: Sampling,
     /// What the draws follow from.
     pub seed: u64,
+}
+
+/// What one side said at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Its text.
+    pub text: String,
+    /// Who said it.
+    pub role: Role,
+}
+
+/// A side of a conversation, by its name in OpenAI's chat completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Whoever talks to the model.
+    User,
+    /// The model.
+    Assistant,
 }
 
 /// What was written since the last piece.

@@ -1,4 +1,4 @@
-//! How a server is reached, and how much it bears.
+//! How a server is reached, and what limits it has.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,47 +54,47 @@ pub fn new_key() -> String {
     web_server::secret::token()
 }
 
-/// How much is borne.
+/// Resource limits of a server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Characters of a message; what the model itself has written may be longer.
-    pub message: usize,
+    pub max_message_chars: usize,
     /// Turns of a conversation.
-    pub turns: usize,
+    pub max_turns: usize,
     /// The largest request, in bytes.
-    pub body: usize,
+    pub max_body_bytes: usize,
     /// How long a request may take to come.
-    pub receive: Duration,
+    pub receive_timeout: Duration,
     /// Candidates of a reply; as many as a model draws by default can always be asked for.
-    pub candidates: usize,
+    pub max_candidates: usize,
     /// Requests that wait for a free model; more are refused.
-    pub waiting: usize,
-    /// How long a request waits.
-    pub wait: Duration,
+    pub queue_capacity: usize,
+    /// How long a request waits for a free model.
+    pub queue_timeout: Duration,
     /// How long a reply may take; it ends then with what there is.
-    pub reply: Duration,
+    pub reply_timeout: Duration,
     /// Requests of one address at once; wrong keys are counted apart.
-    pub burst: f64,
+    pub burst_per_client: f64,
     /// Requests of one address in a second, in the long run.
-    pub per_second: f64,
+    pub requests_per_second_per_client: f64,
     /// Connections at once.
-    pub connections: usize,
+    pub max_connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message: 4000,
-            turns: 1000,
-            body: 1 << 20,
-            receive: Duration::from_secs(30),
-            candidates: 100,
-            waiting: 32,
-            wait: Duration::from_secs(60),
-            reply: Duration::from_secs(120),
-            burst: 1000.0,
-            per_second: 100.0,
-            connections: 2048,
+            max_message_chars: 4000,
+            max_turns: 1000,
+            max_body_bytes: 1 << 20,
+            receive_timeout: Duration::from_secs(30),
+            max_candidates: 100,
+            queue_capacity: 32,
+            queue_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_secs(120),
+            burst_per_client: 1000.0,
+            requests_per_second_per_client: 100.0,
+            max_connections: 2048,
         }
     }
 }

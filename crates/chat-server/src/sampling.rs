@@ -1,6 +1,6 @@
 //! How a reply is to be drawn, of what was asked and what may be asked.
 
-use crate::model::{About, Sampling};
+use crate::model::{About, Role, Sampling, Turn};
 use crate::options::Limits;
 
 /// What somebody asks for; nothing where they do not care.
@@ -43,46 +43,41 @@ pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sa
         Some((name, bound)) => count(name, Some(bound), 0, u64::MAX)?,
         None => own.max_tokens,
     };
-    let most = limits.candidates as u64;
+    let most = limits.max_candidates as u64;
     Ok(Sampling {
         candidates: count("candidates", asked.candidates, own.candidates, most)?,
         temperature,
         top_k,
         top_p: asked.top_p.or(own.top_p),
-        max_tokens: max_tokens.min(about.longest),
+        max_tokens: max_tokens.min(about.max_tokens),
     })
 }
 
 /// Characters that a token may have.
 const TOKEN: usize = 128;
 
-/// What is wrong with these turns, if anything. `is_ours` says which of them the model wrote: those
-/// may be as long as its replies, or a conversation with a long one could not go on.
-pub(crate) fn turns_fault(
-    turns: &[String],
-    is_ours: impl Fn(usize) -> bool,
-    about: &About,
-    limits: &Limits,
-) -> Option<String> {
+/// What is wrong with these turns, if anything. Those of the model may be as long as its replies,
+/// or a conversation with a long one could not go on.
+pub(crate) fn turns_fault(turns: &[Turn], about: &About, limits: &Limits) -> Option<String> {
     let Some(last) = turns.last() else {
         return Some("there is nothing to reply to".to_owned());
     };
-    if last.trim().is_empty() {
+    if last.text.trim().is_empty() {
         return Some("the last message says nothing".to_owned());
     }
-    if turns.len() > limits.turns {
+    if turns.len() > limits.max_turns {
         return Some(format!(
             "a conversation has at most {} messages, this one {}: leave out the oldest",
-            limits.turns,
+            limits.max_turns,
             turns.len()
         ));
     }
-    let most = |index| match is_ours(index) {
-        true => limits.message.max(about.longest.saturating_mul(TOKEN)),
-        false => limits.message,
+    let most = |turn: &Turn| match turn.role {
+        Role::Assistant => limits.max_message_chars.max(about.max_tokens.saturating_mul(TOKEN)),
+        Role::User => limits.max_message_chars,
     };
-    let long = turns.iter().enumerate().find(|(index, turn)| turn.chars().count() > most(*index));
-    long.map(|(index, _)| {
-        format!("message {} is longer than {} characters", index + 1, most(index))
+    let long = turns.iter().enumerate().find(|(_, turn)| turn.text.chars().count() > most(turn));
+    long.map(|(index, turn)| {
+        format!("message {} is longer than {} characters", index + 1, most(turn))
     })
 }

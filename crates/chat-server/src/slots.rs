@@ -259,7 +259,7 @@ impl Ticket {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// The same, for streams.
+    /// Polls for what is said next, for streams.
     pub(crate) fn poll(&mut self, context: &mut task::Context<'_>) -> Poll<Said> {
         // A worker that ends without a word does so because the server ends.
         self.said.poll_recv(context).map(|said| said.unwrap_or(Said::Failed(Failed::Closing)))
@@ -276,11 +276,11 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Sampling;
+    use crate::model::{Role, Sampling, Turn};
 
     fn ask(slots: &Arc<Slots>) -> Result<Ticket, Refused> {
-        let (turns, by_model) = (vec!["Hi".into()], vec![false]);
-        let ask = Ask { turns, by_model, sampling: Sampling::default(), seed: 1 };
+        let turns = vec![Turn { text: "Hi".into(), role: Role::User }];
+        let ask = Ask { turns, sampling: Sampling::default(), seed: 1 };
         slots.ask(ask, vec![], ["a".into(), "b".into()])
     }
 

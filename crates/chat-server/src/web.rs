@@ -14,7 +14,7 @@ mod stream;
 
 use crate::error::{Error, Result};
 use crate::kept::Kept;
-use crate::model::Maker;
+use crate::model::ModelFactory;
 use crate::options::ServeOptions;
 use crate::slots::Slots;
 use crate::worker::{self, Shared};
@@ -33,7 +33,7 @@ pub use server::Server;
 /// [`Error::Listen`] when the address is taken, [`Error::NoKey`] when others than this machine
 /// would be served without a key, [`Error::PublicUrl`], [`Error::Origin`],
 /// [`Error::Model`], [`Error::Keep`] and [`Error::Readable`].
-pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
+pub fn serve(models: Vec<ModelFactory>, options: &ServeOptions) -> Result<Server> {
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     if options.is_open() && options.key.as_ref().is_none_or(String::is_empty) {
         let place = options.public_url.clone();
@@ -47,11 +47,11 @@ pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     }
     let socket = Socket::bind(options.address, "chat-web").map_err(failed)?;
     let kept = options.keep.as_deref().map(Kept::open).transpose()?.map(Arc::new);
-    let slots = Arc::new(Slots::new(models.len(), options.limits.waiting));
-    let shared = Shared { slots: Arc::clone(&slots), kept, most: options.limits.reply };
+    let slots = Arc::new(Slots::new(models.len(), options.limits.queue_capacity));
+    let shared = Shared { slots: Arc::clone(&slots), kept, most: options.limits.reply_timeout };
     let (about, threads) = worker::start(models, &shared)?;
     let app = Arc::new(State::new(about, slots, options, socket.address()));
-    let serving = socket.serve(router(&app), options.limits.connections);
+    let serving = socket.serve(router(&app), options.limits.max_connections);
     Ok(Server::new(serving, app, threads))
 }
 

@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::kept::{self, Kept};
-use crate::model::{About, Ask, Candidate, Dropped, Line, Maker, Model, Piece, Reply};
+use crate::model::{
+    About, Ask, Candidate, Dropped, Model, ModelFactory, Piece, Reply, RequestQueue,
+};
 use crate::slots::{Done, Failed, Job, Said, Slots};
 use crate::stops::{self, Stops};
 use std::collections::BTreeMap;
@@ -26,7 +28,10 @@ pub(crate) struct Shared {
 ///
 /// # Errors
 /// [`Error::Model`] when one cannot be made; the others end then.
-pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<JoinHandle<()>>)> {
+pub(crate) fn start(
+    makers: Vec<ModelFactory>,
+    shared: &Shared,
+) -> Result<(About, Vec<JoinHandle<()>>)> {
     let (to, from) = sync_channel(makers.len());
     let mut threads = Vec::new();
     for make in makers {
@@ -50,7 +55,7 @@ pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<J
         // One that panics while it is made says nothing.
         match from.recv().unwrap_or_else(|_| Err("the model could not be made".to_owned())) {
             Ok(about) => {
-                together += about.together.max(1);
+                together += about.max_concurrent.max(1);
                 first = first.or(Some(about));
             }
             Err(error) => {
@@ -66,8 +71,8 @@ pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<J
 
 /// Replies until the server ends.
 fn work(model: &dyn Model, shared: &Shared) {
-    let About { name, together, .. } = model.about();
-    let together = together.max(1);
+    let About { name, max_concurrent, .. } = model.about();
+    let together = max_concurrent.max(1);
     while let Some(first) = shared.slots.take() {
         let under_way = BTreeMap::new();
         let mut line = Waiting { shared, name: &name, together, first: Some(first), under_way };
@@ -144,7 +149,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Line for Waiting<'_> {
+impl RequestQueue for Waiting<'_> {
     fn more(&mut self) -> Vec<(u64, Ask)> {
         let mut more = Vec::new();
         while self.under_way.len() < self.together {

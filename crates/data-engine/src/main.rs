@@ -56,9 +56,10 @@ enum What {
         /// The column of the texts.
         #[arg(long, value_name = "COLUMN", default_value = "text")]
         text: String,
-        /// The share of their runs of five words from which on two texts are nearly the same.
-        #[arg(long, value_name = "SHARE", default_value_t = MinHash::default().least)]
-        least: f64,
+        /// The share of their runs of five words (estimated Jaccard similarity) from which two
+        /// texts are duplicates.
+        #[arg(long, value_name = "SHARE", default_value_t = MinHash::default().threshold)]
+        threshold: f64,
         /// The folder to write, which must not be there.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -261,8 +262,8 @@ fn done(what: What) -> anyhow::Result<()> {
             let found = dialogs(&how.engine()?, &files, &options, &out)?;
             println!("{}", serde_json::to_string_pretty(&found)?);
         }
-        What::Deduplicate { how, id, text, least, out, files } => {
-            let min_hash = MinHash { least, ..MinHash::default() };
+        What::Deduplicate { how, id, text, threshold, out, files } => {
+            let min_hash = MinHash { threshold, ..MinHash::default() };
             let found = deduplicate(&how.engine()?, &files, (&id, &text), &min_hash, &out)?;
             println!("{}", serde_json::to_string_pretty(&found)?);
         }

@@ -35,7 +35,7 @@ impl Used {
 }
 
 impl Memory {
-    /// Of so many bytes.
+    /// A pool of so many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
         Self { bytes, used: Mutex::default() }
     }

@@ -250,7 +250,7 @@ async fn write(
     Ok(true)
 }
 
-/// The same rows, which another thread merges while this one writes.
+/// A stream of these rows, which another thread merges while this one writes.
 fn ahead(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let mut builder = RecordBatchReceiverStream::builder(rows.schema(), 2);
     let sender = builder.tx();

@@ -32,7 +32,7 @@
 //! let set = EncodedPairs::new("train", &train, &tokenizer, &PairLengths::default())?;
 //!
 //! let stream = Stream::shuffled(std::sync::Arc::new(set), PackPairs, 2, 1);
-//! let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
+//! let step = Loader::builder(vec![stream]).steps(0..1).start().next().unwrap()?;
 //! assert_eq!(step.batches[0].data.pairs(), 2);
 //! # Ok::<(), data_pipeline::error::DataError>(())
 //! ```

@@ -3,7 +3,8 @@
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::fmt::{self, Write};
+use sha2::digest::Output;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -15,19 +16,19 @@ use std::str::FromStr;
 pub struct Digest(u128);
 
 impl Digest {
-    /// Of these bytes.
+    /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self::of_parts(&[bytes])
     }
 
-    /// Of these bytes one after the other.
+    /// The digest of these bytes one after the other.
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut digest = <Sha256 as sha2::Digest>::new();
         parts.iter().for_each(|part| sha2::Digest::update(&mut digest, part));
         Self::first_half(digest)
     }
 
-    /// Of these texts, each as a line.
+    /// The digest of these texts, each as a line.
     pub fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
         let mut digest = <Sha256 as sha2::Digest>::new();
         for line in lines {
@@ -85,21 +86,17 @@ impl From<Digest> for String {
     }
 }
 
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// The digest of a file in hexadecimal digits.
-pub(crate) fn of_file<D: sha2::Digest>(path: &Path) -> Result<String, DataError> {
+pub(crate) fn of_file<D>(path: &Path) -> Result<String, DataError>
+where
+    D: sha2::Digest,
+    Output<D>: fmt::LowerHex,
+{
     let mut file = File::open(path).map_err(DataError::io(path, "fetch it again"))?;
     let (mut digest, mut buffer) = (D::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut buffer).map_err(DataError::io(path, "check the disk"))? {
-            0 => return Ok(hex(&digest.finalize())),
+            0 => return Ok(format!("{:x}", digest.finalize())),
             n => digest.update(&buffer[..n]),
         }
     }

@@ -4,6 +4,9 @@
 //! library. Order, augmentation and splits are pure functions of seeds and positions, so a run
 //! resumes at any step without saved loader state.
 //!
+//! [`text`] has tokenizers, corpora and benchmark readers; [`dialog`] turns message trees into
+//! context-response pairs.
+//!
 //! ```
 //! use data_pipeline::dataset::digits;
 //! use data_pipeline::loader::{Loader, Stream, Views, plain};
@@ -20,7 +23,7 @@
 //!     seed: 1,
 //!     order: Order::Shuffled,
 //! };
-//! for step in Loader::start(vec![labeled], 0, Some(3), 2) {
+//! for step in Loader::builder(vec![labeled]).steps(0..3).workers(2).start() {
 //!     let step = step?;
 //!     assert_eq!(step.batches[0].data[0].dim(), (32, 8, 8, 1));
 //! }
@@ -70,7 +73,7 @@
 //!     seed: 1,
 //!     order: Order::Sequential,
 //! };
-//! let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
+//! let step = Loader::builder(vec![stream]).steps(0..1).start().next().unwrap()?;
 //! assert_eq!(step.batches[0].data, ndarray::array![[5, 6, 7], [8, 0, 0]]);
 //! # Ok::<(), DataError>(())
 //! ```

@@ -23,4 +23,4 @@ pub use as_is::AsIs;
 pub use collate::{Collate, Drawn, Items, key};
 pub use stream::{HostBatch, NO_LABEL, Step, Stream};
 pub use views::{View, ViewScratch, Views, plain};
-pub use workers::{Loader, Share};
+pub use workers::{Loader, LoaderBuilder, Share};

@@ -5,7 +5,6 @@
 //! is the checksum of all bytes before it, so that a truncated or edited file is refused (other
 //! readers: treat `#` as a comment).
 
-use crate::digest::hex;
 use crate::error::{DataError, label_beyond};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -80,7 +79,7 @@ pub fn save(path: &Path, rows: &[PseudoLabel]) -> Result<(), DataError> {
         write(record);
     }
     let mut bytes = csv.into_inner().expect("writing to memory");
-    let sum = hex(&Sha256::digest(&bytes));
+    let sum = format!("{:x}", Sha256::digest(&bytes));
     bytes.extend(format!("# sha256 {sum}\n").bytes());
     Ok(atomic_file::write(path, &bytes)?)
 }
@@ -122,7 +121,7 @@ fn checked<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a [u8], DataError> {
     let Some(expected) = last.strip_prefix(b"# sha256 ") else {
         return Err(fault(path, lines, "the last line holds no checksum: the file is not whole"));
     };
-    let found = hex(&Sha256::digest(body));
+    let found = format!("{:x}", Sha256::digest(body));
     if expected != found.as_bytes() {
         let expected = String::from_utf8_lossy(expected);
         return Err(fault(

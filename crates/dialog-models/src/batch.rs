@@ -11,15 +11,15 @@ use crate::spread::Spread;
 /// Token sequences one after another: the rows of all tensors are real tokens only.
 ///
 /// ```
-/// use dialog_models::Packed;
+/// use dialog_models::PackedSequences;
 /// use torch::Device;
 ///
-/// let batch = Packed::new(&[&[5, 9, 2], &[7, 2]], Device::Cpu);
+/// let batch = PackedSequences::new(&[&[5, 9, 2], &[7, 2]], Device::Cpu);
 /// assert_eq!((batch.sequences(), batch.tokens()), (2, 5));
 /// assert_eq!(batch.positions(), &torch::Tensor::from_slice(&[0i64, 1, 2, 0, 1]));
 /// ```
 #[derive(Debug)]
-pub struct Packed {
+pub struct PackedSequences {
     ids: Tensor,
     positions: Tensor,
     part: BatchPart,
@@ -27,7 +27,7 @@ pub struct Packed {
     largest: i64,
 }
 
-impl Packed {
+impl PackedSequences {
     /// Sequences of token ids on `device`. Panics if there is none, one is empty or an id is below
     /// 0. A network panics if an id is not in its vocabulary.
     pub fn new(sequences: &[&[i64]], device: Device) -> Self {
@@ -35,14 +35,14 @@ impl Packed {
         Self::from_parts(&sequences.concat(), lengths, device)
     }
 
-    /// The same of ids that lie one after another already. Panics as [`new`](Self::new) does, and
-    /// if the lengths are not those of `ids`.
+    /// Sequences of `lengths` whose ids lie one after another already. Panics as
+    /// [`new`](Self::new) does, and if the lengths are not those of `ids`.
     pub fn from_parts(ids: &[i64], lengths: Vec<usize>, device: Device) -> Self {
         Self::of_part(ids, BatchPart::whole(&lengths), device)
     }
 
-    /// The same of some sequences of a batch that several processes share: they get the dropout
-    /// that they have in the whole batch. `ids` are those of the part. Panics as
+    /// Some sequences of a batch that several processes share: they get the dropout that they have
+    /// in the whole batch. `ids` are those of the part. Panics as
     /// [`new`](Self::new) does, and if the lengths of the part are not those of `ids`.
     pub fn of_part(ids: &[i64], part: BatchPart, device: Device) -> Self {
         let lengths = part.lengths();
@@ -151,8 +151,8 @@ pub(crate) fn check(largest: i64, vocabulary: i64) {
 /// ```
 #[derive(Debug)]
 pub struct Pairs {
-    context: Packed,
-    response: Packed,
+    context: PackedSequences,
+    response: PackedSequences,
     /// From tokens of responses to what the decoder is given in their place: the token before.
     pub(crate) shifted: Rows,
     pub(crate) reading: Reading,
@@ -168,7 +168,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn new(context: &Packed) -> Self {
+    pub(crate) fn new(context: &PackedSequences) -> Self {
         let (part, device) = (context.part(), context.device());
         let spread = Spread::same(part.lengths(), 4, device);
         let attending = PackedAttention::within_rows_of(part, part.tokens(), device);
@@ -191,7 +191,7 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    fn new(context: &Packed, response: &Packed) -> Self {
+    fn new(context: &PackedSequences, response: &PackedSequences) -> Self {
         let (part, device) = (response.part(), response.device());
         Self {
             attending: PackedAttention::causal_of(part, device),
@@ -219,12 +219,15 @@ impl Pairs {
     /// there is none, one is empty, or they are not as many.
     pub fn new(contexts: &[&[i64]], responses: &[&[i64]], device: Device) -> Self {
         as_many(contexts.len(), responses.len());
-        Self::from_packed(Packed::new(contexts, device), Packed::new(responses, device))
+        Self::from_packed(
+            PackedSequences::new(contexts, device),
+            PackedSequences::new(responses, device),
+        )
     }
 
-    /// The same of packed sequences, all of a batch or [parts](Packed::of_part) of one. Panics also
-    /// if contexts and responses are other parts.
-    pub fn from_packed(context: Packed, response: Packed) -> Self {
+    /// Pairs of packed contexts and responses, all of a batch or [parts](PackedSequences::of_part)
+    /// of one. Panics as [`new`](Self::new) does, and if contexts and responses are other parts.
+    pub fn from_packed(context: PackedSequences, response: PackedSequences) -> Self {
         as_many(context.sequences(), response.sequences());
         let (lengths, device) = (response.lengths(), response.device());
         let mut row = 0;
@@ -240,12 +243,12 @@ impl Pairs {
     }
 
     /// What is read.
-    pub fn context(&self) -> &Packed {
+    pub fn context(&self) -> &PackedSequences {
         &self.context
     }
 
     /// What is written, with the tokens that end responses.
-    pub fn response(&self) -> &Packed {
+    pub fn response(&self) -> &PackedSequences {
         &self.response
     }
 }

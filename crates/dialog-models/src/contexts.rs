@@ -165,8 +165,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Of keys and values `[tokens, heads · width]` of all contexts, one after another; `spread` is
-    /// that of the contexts.
+    /// Splits up keys and values `[tokens, heads · width]` of all contexts, which lie one after
+    /// another.
     pub(crate) fn new(keys: &Tensor, values: &Tensor, heads: i64, contexts: &Contexts) -> Self {
         let spread = contexts.spread();
         let count = contexts.lengths.len() as i64;

@@ -13,7 +13,7 @@ use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
 use crate::noise::Noise;
 use crate::vocabulary::{TokenLoss, token_loss};
-use crate::{Autoregressive, Continuation, LanguageModel, Packed, Texts};
+use crate::{Autoregressive, Continuation, LanguageModel, PackedSequences, Texts};
 
 /// The shape of a GPT-2.
 ///
@@ -229,7 +229,7 @@ impl Gpt2 {
 
     /// The hidden state `[tokens, hidden]` from which the token after each one is predicted. Panics
     /// if a text is longer than the network has positions.
-    pub fn hidden(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn hidden(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         let whole = !matches!(mode.noise(), NoisyRows::First(_));
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let (longest, room) = (batch.longest(), self.config.positions);
@@ -242,7 +242,7 @@ impl Gpt2 {
     }
 
     /// The logits `[tokens, vocabulary]` of what follows each token.
-    pub fn logits(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn logits(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         self.hidden(batch, mode).linear(self.words.weight(), None::<&Tensor>)
     }
 
@@ -269,7 +269,7 @@ impl LanguageModel for Gpt2 {
 impl Autoregressive for Gpt2 {
     fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
-            let batch = Packed::new(contexts, self.device());
+            let batch = PackedSequences::new(contexts, self.device());
             batch.check(self.config.vocabulary);
             let contexts = Contexts::new(batch.lengths(), batch.device());
             let attending = PackedAttention::causal(batch.lengths(), batch.device());

@@ -17,7 +17,7 @@ use crate::contexts::Contexts;
 use crate::layers::Attention;
 use crate::noise::Noise;
 use crate::vocabulary::{TokenLoss, token_loss};
-use crate::{Autoregressive, Continuation, LanguageModel, Packed, Pairs};
+use crate::{Autoregressive, Continuation, LanguageModel, PackedSequences, Pairs};
 
 /// What is between the two layers of a perceptron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -310,7 +310,7 @@ impl Marian {
     }
 
     /// What the encoder makes of contexts: `[tokens, hidden]`.
-    fn encode(&self, context: &Packed, reading: &Reading, mode: Mode) -> Tensor {
+    fn encode(&self, context: &PackedSequences, reading: &Reading, mode: Mode) -> Tensor {
         self.fits(0, context);
         let noise = context.noise(mode);
         let x = self.embed(0, context.ids(), context.positions());
@@ -322,7 +322,7 @@ impl Marian {
     }
 
     /// Panics unless a text is one for the encoder (0) or decoder.
-    fn fits(&self, which: usize, text: &Packed) {
+    fn fits(&self, which: usize, text: &PackedSequences) {
         text.check(self.config.vocabularies[which]);
         let (longest, room) = (text.longest(), self.config.positions);
         assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
@@ -388,7 +388,7 @@ impl Autoregressive for Marian {
     fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
             let device = self.device();
-            let read = Packed::new(contexts, device);
+            let read = PackedSequences::new(contexts, device);
             let memory = self.encode(&read, &Reading::new(&read), Mode::Eval);
             let contexts = Contexts::new(read.lengths(), device);
             let remember = |layer: &Layer| {

@@ -14,7 +14,7 @@ use crate::layers::norm;
 use crate::recompute::{Chain, Slopes, Stage, drawing_nothing};
 use crate::transformer::{PlainDecoderBlock, PlainEncoderBlock};
 use crate::vocabulary::{TokenLoss, token_loss};
-use crate::{Architecture, LanguageModel, Packed, Pairs, Seq2SeqConfig};
+use crate::{Architecture, LanguageModel, PackedSequences, Pairs, Seq2SeqConfig};
 
 /// A network that reads a context and writes a response.
 ///
@@ -77,21 +77,21 @@ impl Seq2Seq {
         self.embedding.forward(ids) * (self.config.hidden as f64).sqrt()
     }
 
-    /// The same of a batch's tokens. Panics if one is not in the vocabulary.
-    fn embed_all(&self, batch: &Packed) -> Tensor {
+    /// Vectors of a batch's tokens, times √hidden. Panics if one is not in the vocabulary.
+    fn embed_all(&self, batch: &PackedSequences) -> Tensor {
         batch.check(self.config.vocabulary);
         self.embed(batch.ids())
     }
 
     /// Adds sines and cosines of places, and drops.
-    fn placed(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+    fn placed(&self, x: &Tensor, batch: &PackedSequences, mode: Mode) -> Tensor {
         let table = timing(0, batch.longest() as i64, self.config.hidden, batch.device());
         let x = x + table.index_select(0, batch.positions()).to_kind(x.kind());
         batch.noise(mode).drop(&x, self.config.dropout)
     }
 
     /// What the encoder makes of contexts: `[tokens, hidden]`.
-    fn encode(&self, context: &Packed, reading: &Reading, mode: Mode) -> Tensor {
+    fn encode(&self, context: &PackedSequences, reading: &Reading, mode: Mode) -> Tensor {
         let x = self.placed(&self.embed_all(context), context, mode);
         let x = self.encoder.iter().fold(x, |x, block| block.forward(&x, reading, mode));
         self.encoder_norm.forward(&x)
@@ -133,9 +133,9 @@ impl LanguageModel for Seq2Seq {
         token_loss(&hidden, self.embedding.weight(), batch.response().ids(), smoothing)
     }
 
-    fn operations(&self, batch: &Pairs) -> u64 {
+    fn flops(&self, batch: &Pairs) -> u64 {
         let lengths = batch.context().lengths().iter().zip(batch.response().lengths());
-        3 * lengths.map(|(&read, &written)| self.config.operations(read, written)).sum::<u64>()
+        3 * lengths.map(|(&read, &written)| self.config.flops(read, written)).sum::<u64>()
     }
 
     fn token_loss_recomputed(
@@ -227,7 +227,7 @@ impl Autoregressive for Seq2Seq {
     fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
             let device = self.embedding.weight().device();
-            let read = Packed::new(contexts, device);
+            let read = PackedSequences::new(contexts, device);
             let memory = self.encode(&read, &Reading::new(&read), Mode::Eval);
             let contexts = Contexts::new(read.lengths(), device);
             let blocks = self.decoder.iter();

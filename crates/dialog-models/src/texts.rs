@@ -3,7 +3,7 @@
 use torch::device::tensor_on;
 use torch::{Device, Tensor};
 
-use crate::Packed;
+use crate::PackedSequences;
 use crate::batch::{check, largest};
 
 /// Texts one after another, and which of their tokens are predicted from those before.
@@ -19,7 +19,7 @@ use crate::batch::{check, largest};
 /// ```
 #[derive(Debug)]
 pub struct Texts {
-    tokens: Packed,
+    tokens: PackedSequences,
     from: Tensor,
     truth: Tensor,
     /// The largest id that is predicted.
@@ -64,7 +64,7 @@ impl Texts {
         }
         assert!(!truth.is_empty(), "no token is predicted");
         let on = |list: &[i64]| tensor_on(list, device);
-        let tokens = Packed::from_parts(&read, lengths, device);
+        let tokens = PackedSequences::from_parts(&read, lengths, device);
         let largest = largest(&truth);
         Self { tokens, from: on(&from), truth: on(&truth), largest }
     }
@@ -75,7 +75,7 @@ impl Texts {
     }
 
     /// What is read.
-    pub fn tokens(&self) -> &Packed {
+    pub fn tokens(&self) -> &PackedSequences {
         &self.tokens
     }
 

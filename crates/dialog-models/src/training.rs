@@ -20,11 +20,12 @@ pub trait LanguageModel {
 
     /// Floating-point operations of the loss of a batch and of its gradients; 0 where they are not
     /// counted.
-    fn operations(&self, _batch: &Self::Batch) -> u64 {
+    fn flops(&self, _batch: &Self::Batch) -> u64 {
         0
     }
 
-    /// The same loss and gradients in less memory, for one more forward pass: blocks are run again
+    /// The loss of a batch and its gradients in less memory, for one more forward pass: blocks are
+    /// run again
     /// when their gradients are due. `params` are the network's own, made at the root of the
     /// names. A network that cannot do this ([`Gpt2`](crate::Gpt2)) computes as it always does.
     fn token_loss_recomputed(
@@ -81,7 +82,7 @@ pub struct Training<N> {
     pub params: Params,
     smoothing: f64,
     recompute: bool,
-    operations: u64,
+    flops: u64,
     average: Option<Average<N>>,
 }
 
@@ -101,20 +102,21 @@ impl<N: LanguageModel> Training<N> {
         Self::new(net, params, smoothing)
     }
 
-    /// The same of a network that is there.
+    /// Training of a network that is there already, with label smoothing ε `smoothing`. Panics if
+    /// that is not in \[0, 1).
     pub fn new(net: N, params: Params, smoothing: f64) -> Self {
         check_smoothing(smoothing);
-        Self { net, params, smoothing, recompute: false, operations: 0, average: None }
+        Self { net, params, smoothing, recompute: false, flops: 0, average: None }
     }
 
-    /// The same in less memory ([`LanguageModel::token_loss_recomputed`]).
+    /// Trains in less memory ([`LanguageModel::token_loss_recomputed`]).
     #[must_use]
     pub fn recomputing(self) -> Self {
         Self { recompute: true, ..self }
     }
 
-    /// The same with an average of the weights, which is then what is evaluated. `net` is a network
-    /// of the same shape; its values are overwritten. Panics if it has other tensors.
+    /// Keeps an average of the weights, which is then what is evaluated. `net` is a network of the
+    /// same shape; its values are overwritten. Panics if it has other tensors.
     #[must_use]
     pub fn averaging(self, net: N, params: Params, ema: Ema) -> Self {
         params.copy_from(&self.params);
@@ -126,7 +128,7 @@ impl<N: LanguageModel> Training<N> {
         self.average.as_ref().map_or(&self.net, |average| &average.net)
     }
 
-    /// The same by value, with its tensors.
+    /// The network that is evaluated, by value, with its tensors.
     pub fn into_evaluated(self) -> (N, Params) {
         self.average.map_or((self.net, self.params), |average| (average.net, average.params))
     }
@@ -154,7 +156,7 @@ impl<N: LanguageModel> Objective for Training<N> {
     fn loss(&mut self, batches: Vec<N::Batch>, _at: Progress) -> Loss {
         let [batch] = batches.as_slice() else { panic!("{} batches of one part", batches.len()) };
         let (net, smoothing) = (&self.net, self.smoothing);
-        self.operations += net.operations(batch);
+        self.flops += net.flops(batch);
         let TokenLoss { loss, nll } = match self.recompute {
             true => net.token_loss_recomputed(&self.params, batch, smoothing, Mode::Train),
             false => net.token_loss(batch, smoothing, Mode::Train),
@@ -162,8 +164,8 @@ impl<N: LanguageModel> Objective for Training<N> {
         Loss::new().term("cross_entropy", 1.0, loss).note("nll", nll.mean(Kind::Float))
     }
 
-    fn operations(&self) -> u64 {
-        self.operations
+    fn flops(&self) -> u64 {
+        self.flops
     }
 
     fn after_step(&mut self, at: Progress) {

@@ -5,7 +5,7 @@ use torch::{Device, Kind, Tensor, no_grad};
 /// Numbers that one piece of logits has at most: so many are still in a processor's memory when
 /// they are needed again.
 const PIECE: i64 = 1 << 22;
-/// The same on a GPU.
+/// Numbers that one piece of logits has at most on a GPU.
 const GPU_PIECE: i64 = 1 << 27;
 
 /// What a network says of the tokens that it should have written.

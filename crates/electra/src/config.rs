@@ -126,7 +126,7 @@ impl EncoderConfig {
         Self::sized(6, 192, 128)
     }
 
-    /// The same under BERT's names.
+    /// This shape under BERT's names.
     #[must_use]
     pub fn bert(self) -> Self {
         Self { family: Family::Bert, ..self }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use torch::nn::{Embedding, LayerNorm, Linear};
 use torch::{Init, Mode, Scope, Tensor};
 
-use crate::{EncoderConfig, Packed};
+use crate::{EncoderConfig, PackedSequences};
 
 /// A linear layer of pre-training between `widths`, in and out. Its numbers are drawn as the shape
 /// says.
@@ -59,7 +59,12 @@ impl Embeddings {
     /// The vectors `[tokens, embedding]` of a batch. `perturbation`, of that size, is added to them
     /// behind their norm, where a network cannot grow out of its reach. Panics if a token id or a
     /// segment number is in no table.
-    pub fn forward(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
+    pub fn forward(
+        &self,
+        batch: &PackedSequences,
+        perturbation: Option<&Tensor>,
+        mode: Mode,
+    ) -> Tensor {
         let [vocabulary, segments] = [&self.words, &self.segments].map(|t| t.weight().size()[0]);
         batch.check(vocabulary, segments);
         let sum = self.words.forward(batch.ids())
@@ -106,7 +111,7 @@ impl Layer {
     }
 
     /// Rows of tokens and filler `[rows, hidden]` to the same shape.
-    fn forward(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+    fn forward(&self, x: &Tensor, batch: &PackedSequences, mode: Mode) -> Tensor {
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
             batch.attention().forward([&q, &k, &v], self.heads, self.attention_dropout, mode);
@@ -115,7 +120,7 @@ impl Layer {
 
     /// What the first token of each sequence becomes: `[rows, hidden]` to `[sequences, hidden]`,
     /// without noise.
-    fn first(&self, x: &Tensor, batch: &Packed) -> Tensor {
+    fn first(&self, x: &Tensor, batch: &PackedSequences) -> Tensor {
         let own = x.index_select(0, batch.starts());
         let [query, key, value] = &self.qkv;
         let q = query.forward(&own);
@@ -134,21 +139,22 @@ impl Layer {
 }
 
 /// What layers, one after the other, make of `start`.
-fn through(layers: &[Layer], start: Tensor, batch: &Packed, mode: Mode) -> Tensor {
+fn through(layers: &[Layer], start: Tensor, batch: &PackedSequences, mode: Mode) -> Tensor {
     layers.iter().fold(start, |x, layer| layer.forward(&x, batch, mode))
 }
 
 /// The encoder: token ids to a vector for each token.
 ///
 /// ```
-/// use electra::{Encoder, EncoderConfig, Packed};
+/// use electra::{Encoder, EncoderConfig, PackedSequences};
 /// use torch::{Device, Mode, Params};
 ///
 /// let config = EncoderConfig { vocabulary: 200, layers: 2, ..EncoderConfig::tiny() };
 /// let (net, params) = Params::build(Device::Cpu, |scope| {
 ///     Encoder::new(&mut scope.sub(config.family.prefix()), &config)
 /// });
-/// let batch = Packed::new(&[&[101, 7, 8, 102], &[101, 9, 102]], &[&[0; 4], &[0; 3]], Device::Cpu);
+/// let ids: [&[i64]; 2] = [&[101, 7, 8, 102], &[101, 9, 102]];
+/// let batch = PackedSequences::new(&ids, &[&[0; 4], &[0; 3]], Device::Cpu);
 /// assert_eq!(net.forward(&batch, Mode::Eval).size(), [7, 128]);
 /// assert_eq!(net.forward_first(&batch, Mode::Eval).size(), [2, 128]);
 /// assert!(params.get("electra.encoder.layer.1.attention.self.query.weight").is_some());
@@ -170,7 +176,8 @@ impl Encoder {
         Self::with_embeddings(scope, config, Rc::new(embeddings))
     }
 
-    /// The same on embeddings that another encoder has too. Panics if these are of another width.
+    /// Makes an encoder on embeddings that another one has too. Panics if these are of another
+    /// width.
     pub fn with_embeddings(
         scope: &mut Scope<'_>,
         config: &EncoderConfig,
@@ -198,7 +205,7 @@ impl Encoder {
     }
 
     /// What the last layer gives, `[tokens, hidden]`.
-    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn forward(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         let start = self.start(batch, None, mode);
         batch.without_filler(&through(&self.layers, start, batch, mode))
     }
@@ -206,7 +213,7 @@ impl Encoder {
     /// What the last layer gives for the first token of each sequence, `[sequences, hidden]`. In
     /// evaluation, where no gradient is wanted, the last layer works for these alone, which is less
     /// work by a fifteenth for a network of twelve layers.
-    pub fn forward_first(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn forward_first(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         let start = self.start(batch, None, mode);
         match self.layers.split_last() {
             Some((last, others)) if matches!(mode, Mode::Eval) && !start.requires_grad() => {
@@ -216,14 +223,20 @@ impl Encoder {
         }
     }
 
-    /// The same with `perturbation` `[tokens, embedding]` added to the embeddings.
-    pub fn forward_perturbed(&self, batch: &Packed, perturbation: &Tensor, mode: Mode) -> Tensor {
+    /// What [`forward`](Self::forward) gives if `perturbation` `[tokens, embedding]` is added to
+    /// the embeddings.
+    pub fn forward_perturbed(
+        &self,
+        batch: &PackedSequences,
+        perturbation: &Tensor,
+        mode: Mode,
+    ) -> Tensor {
         let start = self.start(batch, Some(perturbation), mode);
         batch.without_filler(&through(&self.layers, start, batch, mode))
     }
 
     /// What goes into the first layer and what each layer gives, all `[tokens, hidden]`.
-    pub fn hidden_states(&self, batch: &Packed, mode: Mode) -> Vec<Tensor> {
+    pub fn hidden_states(&self, batch: &PackedSequences, mode: Mode) -> Vec<Tensor> {
         let mut states = vec![self.start(batch, None, mode)];
         for layer in &self.layers {
             let next = layer.forward(states.last().expect("the start"), batch, mode);
@@ -233,7 +246,7 @@ impl Encoder {
     }
 
     /// What goes into the first layer, with the batch's filler.
-    fn start(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
+    fn start(&self, batch: &PackedSequences, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
         let longest = batch.lengths().iter().max().copied().unwrap_or(0) as i64;
         let most = self.config.positions;
         assert!(

@@ -65,7 +65,7 @@ impl FineTuning {
     }
 
     /// Steps of so many passes over so many texts, as the released code counts them: texts are
-    /// filled up to whole batches, a part of a step is left away.
+    /// filled up to whole batches, and the result is rounded down.
     ///
     /// ```
     /// let settings = electra::FineTuning::default();
@@ -75,8 +75,9 @@ impl FineTuning {
         (texts.div_ceil(self.batch) as f64 * epochs) as u64
     }
 
-    /// The same as settings of the training loop.
-    pub fn train(&self, steps: u64) -> TrainConfig {
+    /// Settings of a training loop of so many steps: Adam as BERT has it, linear warm-up and decay,
+    /// gradients clipped to a norm of 1. The rates of layers are [`rates`](Self::rates).
+    pub fn train_config(&self, steps: u64) -> TrainConfig {
         let adam = AdamW { weight_decay: self.weight_decay, ..AdamW::bert() };
         let warmup = (steps as f64 * self.warmup) as u64;
         let lr = Schedule::DecayFromStart { from: self.lr, warmup, rule: WarmUp::Times };

@@ -15,11 +15,12 @@
 //!
 //! ```
 //! use electra::heads::{SpanHead, Tagger};
-//! use electra::{EncoderConfig, Packed};
+//! use electra::{EncoderConfig, PackedSequences};
 //! use torch::{Device, Mode, Params};
 //!
 //! let config = EncoderConfig { vocabulary: 40, layers: 1, ..EncoderConfig::tiny() };
-//! let batch = Packed::new(&[&[1, 7, 9, 2], &[1, 5, 2]], &[&[0; 4], &[0; 3]], Device::Cpu);
+//! let ids: [&[i64]; 2] = [&[1, 7, 9, 2], &[1, 5, 2]];
+//! let batch = PackedSequences::new(&ids, &[&[0; 4], &[0; 3]], Device::Cpu);
 //! let (tagger, _) = Params::build(Device::Cpu, |scope| Tagger::new(scope, &config, 5));
 //! assert_eq!(tagger.forward(&batch, Mode::Eval).size(), [7, 5]);
 //! let (spans, _) = Params::build(Device::Cpu, |scope| SpanHead::new(scope, &config));

@@ -15,7 +15,7 @@
 //!
 //! use electra::heads::{Classifier, ClassifierConfig};
 //! use electra::hub::{Checkpoint, Heads, HubConfig, save};
-//! use electra::{EncoderConfig, Packed};
+//! use electra::{EncoderConfig, PackedSequences};
 //! use torch::{Device, Mode, Params};
 //! use weights::find::Places;
 //!
@@ -34,7 +34,7 @@
 //! let (again, params) = build(&found.config.encoder);
 //! // `Heads::Replace` where the head is to be trained anew.
 //! found.load(&params, Heads::Keep)?;
-//! let batch = Packed::new(&[&[1, 7, 9, 2]], &[&[0; 4]], Device::Cpu);
+//! let batch = PackedSequences::new(&[&[1, 7, 9, 2]], &[&[0; 4]], Device::Cpu);
 //! assert_eq!(again.classify(&batch, Mode::Eval), net.classify(&batch, Mode::Eval));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,16 +1,16 @@
 //! ELECTRA and BERT: an encoder of text that works on real tokens only, its pre-training as a
 //! discriminator, heads for fine-tuning, and the folders in which such networks are published.
 //!
-//! A [`Packed`] batch is token sequences one after another, without padding. [`Encoder`] turns it
-//! into a vector for each token; [`heads`] make classes, tags and answers of these, [`pretrain`]
-//! has ELECTRA's objective and those that it is compared with. [`hub`] reads and writes networks
-//! with `config.json`, as transformers does. [`flops`] counts what a pre-training costs,
-//! [`presets`] has the published ones. The crate speaks token ids; it knows no tokeniser and no
-//! data set.
+//! A [`PackedSequences`] batch is token sequences one after another, without padding. [`Encoder`]
+//! turns it into a vector for each token; [`heads`] make classes, tags and answers of these,
+//! [`pretrain`] has ELECTRA's objective and those that it is compared with. [`hub`] reads and
+//! writes networks with `config.json`, as transformers does. [`flops`] counts what a pre-training
+//! costs, [`presets`] has the published ones. The crate speaks token ids; it knows no tokeniser and
+//! no data set.
 //!
 //! ```
 //! use electra::heads::{Classifier, ClassifierConfig};
-//! use electra::{EncoderConfig, LayerRates, Packed};
+//! use electra::{EncoderConfig, LayerRates, PackedSequences};
 //! use torch::optim::{AdamW, OptimConfig};
 //! use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
 //!
@@ -21,7 +21,7 @@
 //!
 //! // Two texts, of other lengths: which of them has token 7?
 //! let texts = [[1, 5, 2].as_slice(), &[1, 7, 9, 11, 2]];
-//! let batch = Packed::new(&texts, &[&[0; 3], &[0; 5]], Device::Cpu);
+//! let batch = PackedSequences::new(&texts, &[&[0; 3], &[0; 5]], Device::Cpu);
 //! let labels = Tensor::from_slice(&[0i64, 1]);
 //!
 //! let rates = LayerRates { decay: 0.8, corrected: false };
@@ -53,5 +53,5 @@ pub use config::{EncoderConfig, Family};
 pub use encoder::{Embeddings, Encoder};
 pub use finetune::FineTuning;
 pub use layer_rates::LayerRates;
-pub use packed::Packed;
+pub use packed::PackedSequences;
 pub use presets::{Preset, presets};

@@ -11,16 +11,16 @@ use torch::{BatchPart, Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
 /// beside it.
 ///
 /// ```
-/// use electra::Packed;
+/// use electra::PackedSequences;
 /// use torch::Device;
 ///
 /// let [a, b] = [[101, 2023, 102].as_slice(), &[101, 2003, 1037, 102]];
-/// let batch = Packed::new(&[a, b], &[&[0; 3], &[0; 4]], Device::Cpu);
+/// let batch = PackedSequences::new(&[a, b], &[&[0; 3], &[0; 4]], Device::Cpu);
 /// assert_eq!((batch.sequences(), batch.tokens()), (2, 7));
 /// assert_eq!(batch.starts(), &torch::Tensor::from_slice(&[0i64, 3]));
 /// ```
 #[derive(Debug)]
-pub struct Packed {
+pub struct PackedSequences {
     ids: Tensor,
     segments: Tensor,
     positions: Tensor,
@@ -50,7 +50,7 @@ fn largest(numbers: &[i64], noun: &str) -> i64 {
     numbers.iter().copied().max().unwrap_or(0)
 }
 
-impl Packed {
+impl PackedSequences {
     /// Sequences of token ids, and of as many segment numbers, on `device`. Panics if there is no
     /// sequence, one is empty, ids and segments are not as many, or one of them is below 0. An
     /// encoder panics if one is in none of its tables.
@@ -60,14 +60,14 @@ impl Packed {
         Self::from_parts(&ids.concat(), &segments.concat(), &lengths, device)
     }
 
-    /// The same of ids and segments that lie one after another already, sequences of `lengths`.
+    /// Sequences of `lengths` whose ids and segments lie one after another already.
     /// Panics as [`new`](Self::new) does.
     pub fn from_parts(ids: &[i64], segments: &[i64], lengths: &[usize], device: Device) -> Self {
         Self::of_part(ids, segments, BatchPart::whole(lengths), device)
     }
 
-    /// The same of some sequences of a batch that several processes share: they get the dropout
-    /// that they have in the whole batch. `ids` and `segments` are those of the part. Panics as
+    /// Some sequences of a batch that several processes share: they get the dropout that they have
+    /// in the whole batch. `ids` and `segments` are those of the part. Panics as
     /// [`new`](Self::new) does.
     pub fn of_part(ids: &[i64], segments: &[i64], part: BatchPart, device: Device) -> Self {
         let lengths = part.lengths();
@@ -115,7 +115,7 @@ impl Packed {
         Self::of_part(&ids, &segments, BatchPart::of_group(&lengths), x.device())
     }
 
-    /// The same sequences with other tokens: `ids` is int64 `[tokens]`, and taken to be in the
+    /// These sequences with other tokens: `ids` is int64 `[tokens]`, and taken to be in the
     /// vocabulary.
     #[must_use]
     pub fn with_ids(&self, ids: Tensor) -> Self {

@@ -31,8 +31,9 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// The same as settings of the training loop.
-    pub fn train(&self) -> TrainConfig {
+    /// Settings of the training loop: Adam as BERT has it, linear warm-up and decay, gradients
+    /// clipped to a norm of 1.
+    pub fn train_config(&self) -> TrainConfig {
         let lr =
             Schedule::DecayFromStart { from: self.lr, warmup: self.warmup, rule: WarmUp::Times };
         let adam = OptimConfig::Adamw(AdamW::bert());

@@ -7,14 +7,14 @@
 //! ```
 //! use electra::EncoderConfig;
 //! use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot};
-//! use electra::Packed;
+//! use electra::PackedSequences;
 //! use torch::{Device, Mode};
 //!
 //! let encoder = EncoderConfig { vocabulary: 200, layers: 1, ..EncoderConfig::tiny() };
 //! let config = PretrainConfig { encoder, ..PretrainConfig::default() };
 //! let net = Pretrainer::new(&config, Device::Cpu);
 //! let ids = [101, 7, 8, 9, 102];
-//! let batch = Packed::new(&[&ids], &[&[0; 5]], Device::Cpu);
+//! let batch = PackedSequences::new(&[&ids], &[&[0; 5]], Device::Cpu);
 //! let slots = [vec![Slot { position: 2, masked: true, kept: true }]];
 //! let step = net.step(&MaskedBatch::new(batch, &slots), Mode::Train);
 //! step.loss.total().backward();

@@ -156,15 +156,23 @@ pub fn alpha(counts: &Counts) -> Statistic {
 }
 
 /// The interval of alpha when whole conversations are drawn anew, each given by its votes.
-/// Resamples without variation have no alpha and are left out and counted. `None` without
-/// conversations or values.
+/// Resamples without variation have no alpha and are left out and counted. `None` with fewer than
+/// two conversations that have votes to compare, and where all resamples have the same alpha: an
+/// interval without width says nothing about certainty.
 pub fn alpha_interval(conversations: &[Counts], bootstrap: &Bootstrap) -> Option<Resampled> {
     let parts: Vec<Coincidences> = conversations.iter().map(Coincidences::of).collect();
-    bootstrap.resample(parts.len(), |drawn| {
+    if parts.iter().filter(|part| part.totals.iter().any(|&votes| votes > 0)).count() < 2 {
+        return None;
+    }
+    let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+    let found = bootstrap.resample(parts.len(), |drawn| {
         let mut all = Coincidences::default();
         drawn.iter().for_each(|index| all.add(&parts[*index]));
-        all.alpha().value
-    })
+        let alpha = all.alpha().value?;
+        (least, most) = (least.min(alpha), most.max(alpha));
+        Some(alpha)
+    });
+    found.filter(|_| most - least > 1e-12)
 }
 
 /// Fleiss' kappa, for items that all have the same number of votes, by whomever.
@@ -263,12 +271,12 @@ impl Agreement {
             .flat_map(|a| (0..a).map(move |b| (b, a)))
             .filter_map(|(a, b)| cohen(votes, a, b).value)
             .collect();
-        let mean_cohen = match cohens.is_empty() {
-            true => Statistic::undefined(match pairwise(&counts).value {
+        let mean_cohen = match metrics::stats::mean(&cohens) {
+            Some(mean) => Statistic::of(mean),
+            None => Statistic::undefined(match pairwise(&counts).value {
                 Some(_) => Undefined::NoVariation,
                 None => Undefined::NoPairs,
             }),
-            false => Statistic::of(metrics::stats::mean(&cohens)),
         };
         Self {
             items: counts.pairable().count(),

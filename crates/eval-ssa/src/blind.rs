@@ -23,7 +23,7 @@ fn renamed<'a>(
 }
 
 impl Study {
-    /// The same study with numbers for the names of systems, items, pairs and conversations, which
+    /// This study with numbers for the names of systems, items, pairs and conversations, which
     /// may all tell systems apart; how and from what responses were drawn is left out. Also gives
     /// each new name of a system with its old one, to be kept apart until the study is unblinded.
     ///

@@ -126,10 +126,11 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether the percentile interval leaves out 0, and the t interval as well where there is one.
+    /// Whether the percentile interval and the t interval leave out 0. One unit on a side says
+    /// nothing of others: then there is no t interval, and nothing is left out.
     pub fn excludes_zero(&self) -> bool {
         let outside = |[low, high]: [f64; 2]| low > 0.0 || high < 0.0;
-        outside(self.percentile) && self.t_interval.is_none_or(outside)
+        outside(self.percentile) && self.t_interval.is_some_and(outside)
     }
 }
 

@@ -202,7 +202,8 @@ pub(crate) fn is_ours<'a>(header: impl Iterator<Item = &'a str>) -> bool {
     columns(&Study::default()).iter().all(|column| header.contains(column.name()))
 }
 
-/// The table as CSV with a header. Times are milliseconds since 1970; what is unknown is empty.
+/// The table of a study's ratings as CSV with a header. Times are milliseconds since 1970; what is
+/// unknown is empty.
 pub fn csv(study: &Study) -> Vec<u8> {
     let columns = columns(study);
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -214,7 +215,8 @@ pub fn csv(study: &Study) -> Vec<u8> {
     writer.into_inner().expect("memory takes it all")
 }
 
-/// The same table as Parquet. Its texts are as they were given, without the marks of [`csv()`].
+/// The table of a study's ratings as Parquet. Its texts are as they were given, without the marks
+/// of [`csv()`].
 ///
 /// # Errors
 /// When the library cannot write it.

@@ -20,7 +20,8 @@ pub struct JudgeAgreement {
     pub alpha: Statistic,
     /// Pairs of the judge and one rater that say the same.
     pub with_raters: Share,
-    /// The same between raters, on the same items: what the judge is to be measured by.
+    /// Share of pairs of raters' votes on these items that say the same: what the judge is to be
+    /// measured by.
     pub among_raters: Statistic,
 }
 

@@ -55,7 +55,7 @@ pub struct Proxies {
     pub mean_words: Option<f64>,
     /// Different words / words, of all responses together (Li et al. 2016).
     pub distinct_1: Option<f64>,
-    /// The same for pairs of words.
+    /// Different pairs of words / pairs of words, of all responses together (Li et al. 2016).
     pub distinct_2: Option<f64>,
     /// Entropy of the distribution of four words in a row, in nats (Zhang et al. 2018).
     pub entropy_4: Option<f64>,

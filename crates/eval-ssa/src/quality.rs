@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub struct Share {
     /// How many are right, or agree.
     pub hits: u64,
-    /// Of how many.
+    /// How many there are.
     pub of: u64,
 }
 
@@ -53,7 +53,8 @@ pub struct RaterQuality {
     pub attention: Share,
     /// Pairs with another rater's vote on the same item that agree on sensibleness.
     pub agrees_sensible: Share,
-    /// The same on specificity, where not sensible counts as not specific.
+    /// Pairs with another rater's vote on the same item that agree on specificity, where not
+    /// sensible counts as not specific.
     pub agrees_specific: Share,
     /// Median time for an answer, in seconds.
     pub median_seconds: Option<f64>,

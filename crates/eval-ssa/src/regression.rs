@@ -82,7 +82,7 @@ pub fn fit(points: &[(f64, f64)]) -> Line {
     let (unit_x, unit_y) = (scale(&x), scale(&y));
     let x: Vec<f64> = x.iter().map(|x| x / unit_x).collect();
     let y: Vec<f64> = y.iter().map(|y| y / unit_y).collect();
-    let (mx, my) = (mean(&x), mean(&y));
+    let (mx, my) = mean(&x).zip(mean(&y)).expect("two points or more");
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
         x.iter().zip(&y).map(|(x, y)| f(x - mx, y - my)).sum()
     };

@@ -113,7 +113,7 @@ pub struct Score {
     pub ssa_bounds: Option<[f64; 2]>,
     /// The measures by the number of turns before the response.
     pub by_turn: Vec<Slice>,
-    /// The same by how many turns raters were shown.
+    /// The measures by how many turns raters were shown.
     pub by_context_length: Vec<Slice>,
 }
 

@@ -25,7 +25,7 @@ pub enum Question {
     Sensible,
     /// Whether it is specific; who finds no sense says no.
     Specific,
-    /// The same among those only who were asked, since they found sense.
+    /// Whether it is specific, among those only who were asked, since they found sense.
     SpecificIfAsked,
     /// Whether a person could have said it.
     HumanLike,

@@ -100,9 +100,6 @@ impl Confusion {
     pub fn macro_f1(&self) -> Score {
         let all: Vec<f64> =
             (0..self.counts().len()).filter_map(|class| self.f1(class).value).collect();
-        match all.is_empty() {
-            true => Score::undefined("nothing was predicted"),
-            false => Score::of(mean(&all)),
-        }
+        mean(&all).map_or_else(|| Score::undefined("nothing was predicted"), Score::of)
     }
 }

@@ -197,7 +197,8 @@ impl Bleu {
     fn score(&self, counts: &Counts) -> BleuScore {
         let &Counts { matches, totals, translated, reference } = counts;
         let brevity_penalty = match translated {
-            0 => 0.0,
+            // Nothing is as long as nothing.
+            0 if reference > 0 => 0.0,
             _ if translated < reference => (1.0 - reference as f64 / translated as f64).exp(),
             _ => 1.0,
         };

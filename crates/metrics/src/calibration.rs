@@ -37,7 +37,7 @@ pub fn calibration_error(samples: impl IntoIterator<Item = (f32, bool)>) -> Opti
 /// each sample's probabilities and its class; `None` without a sample. Panics if a sample has no
 /// probability of its class.
 ///
-/// Of two classes it is twice what scikit-learn's `brier_score_loss` gives of the second one.
+/// For two classes it is twice what scikit-learn's `brier_score_loss` gives of the second one.
 ///
 /// ```
 /// use metrics::brier_score;

@@ -34,7 +34,7 @@ pub struct ChrfScore {
     pub score: f64,
 }
 
-/// Of one length of sequences: those of the translation, of the reference, and of both.
+/// Counts of sequences of one length: in the translation, in the reference, and in both.
 type Counts = [usize; 3];
 
 impl Chrf {

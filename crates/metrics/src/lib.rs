@@ -54,8 +54,8 @@ pub enum Better {
 }
 
 impl Better {
-    /// Whether `value` improves on `other`. Nothing improves on a number by not being one, and any
-    /// number improves on one that is not finite.
+    /// Whether `value` improves on `other`. NaN and infinities never improve on anything; any
+    /// finite value improves on them.
     ///
     /// ```
     /// use metrics::Better;

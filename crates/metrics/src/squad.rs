@@ -15,13 +15,20 @@ pub enum SquadVersion {
     V2,
 }
 
-/// Exact match and F1, 0 to 1.
+/// Exact match and F1 of one answer in percent, as all scores here.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AnswerScore {
-    /// 1 if the answer is the same but for case, punctuation, articles and spaces, else 0.
+    /// 100 if the answer is the same but for case, punctuation, articles and spaces, else 0.
     pub exact: f64,
-    /// F1 of its words.
+    /// F1 of its words in percent.
     pub f1: f64,
+}
+
+/// Exact match and F1 of one answer from 0 to 1, as the scripts sum them.
+#[derive(Clone, Copy, Default)]
+struct Shares {
+    exact: f64,
+    f1: f64,
 }
 
 /// A text in lower case without ASCII punctuation and articles, its words separated by one space.
@@ -56,14 +63,19 @@ fn is_word(c: char) -> bool {
 /// ```
 /// use metrics::{SquadVersion, answer_score};
 /// let score = answer_score("cat sat on the mat", &["the cat sat"], SquadVersion::V2);
-/// assert!(score.exact == 0.0 && (score.f1 - 2.0 / 3.0).abs() < 1e-12);
-/// assert_eq!(answer_score("", &[""; 0], SquadVersion::V2).f1, 1.0);
+/// assert!(score.exact == 0.0 && (score.f1 - 200.0 / 3.0).abs() < 1e-12);
+/// assert_eq!(answer_score("", &[""; 0], SquadVersion::V2).f1, 100.0);
 /// ```
 pub fn answer_score(
     prediction: &str,
     golds: &[impl AsRef<str>],
     version: SquadVersion,
 ) -> AnswerScore {
+    let Shares { exact, f1 } = shares(prediction, golds, version);
+    AnswerScore { exact: 100.0 * exact, f1: 100.0 * f1 }
+}
+
+fn shares(prediction: &str, golds: &[impl AsRef<str>], version: SquadVersion) -> Shares {
     let prediction = normalize_answer(prediction);
     let golds = golds.iter().map(|gold| normalize_answer(gold.as_ref()));
     let mut golds: Vec<String> =
@@ -71,15 +83,12 @@ pub fn answer_score(
     if golds.is_empty() && version == SquadVersion::V2 {
         golds.push(String::new());
     }
-    let score = |gold: &String| AnswerScore {
+    let score = |gold: &String| Shares {
         exact: f64::from(*gold == prediction),
         f1: words_f1(&prediction, gold, version),
     };
-    let better = |a: AnswerScore, b: AnswerScore| AnswerScore {
-        exact: a.exact.max(b.exact),
-        f1: a.f1.max(b.f1),
-    };
-    golds.iter().map(score).fold(AnswerScore::default(), better)
+    let better = |a: Shares, b: Shares| Shares { exact: a.exact.max(b.exact), f1: a.f1.max(b.f1) };
+    golds.iter().map(score).fold(Shares::default(), better)
 }
 
 fn words_f1(prediction: &str, gold: &str, version: SquadVersion) -> f64 {
@@ -150,8 +159,8 @@ pub struct Squad2Scores {
 /// Exact match and F1 as SQuAD 1.1's script computes them; none without questions.
 pub fn squad1(answered: &[Answered<'_>]) -> Option<SquadScore> {
     let score = |one: &Answered<'_>| match one.prediction {
-        Some(prediction) => answer_score(prediction, &one.golds, SquadVersion::V1),
-        None => AnswerScore::default(),
+        Some(prediction) => shares(prediction, &one.golds, SquadVersion::V1),
+        None => Shares::default(),
     };
     mean(answered.iter().map(score))
 }
@@ -161,15 +170,15 @@ pub fn squad1(answered: &[Answered<'_>]) -> Option<SquadScore> {
 pub fn squad2(answered: &[Answered<'_>], threshold: f64) -> Option<Squad2Scores> {
     let there: Vec<(&Answered<'_>, &str)> =
         answered.iter().filter_map(|one| Some((one, one.prediction?))).collect();
-    let raw: Vec<AnswerScore> =
-        there.iter().map(|(one, p)| answer_score(p, &one.golds, SquadVersion::V2)).collect();
-    let at_threshold: Vec<(bool, AnswerScore)> = there
+    let raw: Vec<Shares> =
+        there.iter().map(|(one, p)| shares(p, &one.golds, SquadVersion::V2)).collect();
+    let at_threshold: Vec<(bool, Shares)> = there
         .iter()
         .zip(&raw)
         .map(|((one, _), &score)| {
             let has = !one.golds.is_empty();
             let none = f64::from(!has);
-            let nothing = AnswerScore { exact: none, f1: none };
+            let nothing = Shares { exact: none, f1: none };
             (has, if one.no_answer > threshold { nothing } else { score })
         })
         .collect();
@@ -200,7 +209,7 @@ pub fn squad2(answered: &[Answered<'_>], threshold: f64) -> Option<Squad2Scores>
     })
 }
 
-fn mean(scores: impl Iterator<Item = AnswerScore>) -> Option<SquadScore> {
+fn mean(scores: impl Iterator<Item = Shares>) -> Option<SquadScore> {
     let (mut exact, mut f1, mut questions) = (0.0, 0.0, 0);
     for score in scores {
         exact += score.exact;

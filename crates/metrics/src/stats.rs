@@ -3,9 +3,14 @@
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// Arithmetic mean; NaN for an empty slice.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+/// Arithmetic mean; `None` of no values.
+///
+/// ```
+/// use metrics::stats::mean;
+/// assert_eq!((mean(&[1.0, 2.0, 6.0]), mean(&[])), (Some(3.0), None));
+/// ```
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The middle value, of an even number the mean of the two in the middle; `None` of no values.
@@ -20,7 +25,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let n = sorted.len();
-    (n > 0).then(|| mean(&[sorted[(n - 1) / 2], sorted[n / 2]]))
+    mean(&[*sorted.get(n.checked_sub(1)? / 2)?, *sorted.get(n / 2)?])
 }
 
 /// Sample standard deviation (divisor n - 1), or `None` below two values.
@@ -28,7 +33,7 @@ pub fn sample_sd(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
-    let m = mean(values);
+    let m = mean(values)?;
     let squares: f64 = values.iter().map(|v| (v - m).powi(2)).sum();
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
@@ -43,7 +48,7 @@ pub fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
     let n = values.len() as f64;
     let t = t_quantile(n - 1.0, 0.975)?;
     let half = t * sd / n.sqrt();
-    let m = mean(values);
+    let m = mean(values)?;
     Some([m - half, m + half])
 }
 
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn one_seed_has_a_mean_but_no_interval() {
-        assert_eq!(mean(&[3.5]), 3.5);
+        assert_eq!(mean(&[3.5]), Some(3.5));
         assert_eq!(sample_sd(&[3.5]), None);
         assert_eq!(t_interval(&[3.5]), None);
     }

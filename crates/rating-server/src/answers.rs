@@ -28,7 +28,7 @@ pub(crate) struct Given {
     pub(crate) sensible: Option<bool>,
     pub(crate) specific: Option<bool>,
     pub(crate) human_like: Option<bool>,
-    /// Of a pair: `left`, `right`, `tie` or `both-bad`.
+    /// The answer to a pair: `left`, `right`, `tie` or `both-bad`.
     pub(crate) choice: Option<String>,
     /// Why no answer is given.
     pub(crate) skip: Option<String>,
@@ -211,19 +211,28 @@ fn may_change(db: &Connection, rater: &Rater, place: i64, seat: &Seat) -> Result
     if seat.kind == "practice" {
         return Err(Error::Conflict);
     }
-    let decided: bool = db
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM adjudicated WHERE item = ?1)")?
-        .query_row([seat.item], |row| row.get(0))?;
-    if decided {
+    if is_decided(db, seat.item)? {
         return Err(Error::invalid("this item has been decided; its answers stay as they are"));
     }
+    keep_before(db, rater.id, place)
+}
+
+/// Whether the researcher has decided on an item.
+pub(crate) fn is_decided(db: &Connection, item: i64) -> Result<bool> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM adjudicated WHERE item = ?1)")?
+        .query_row([item], |row| row.get(0))?)
+}
+
+/// Keeps the answer at a rater's place for the record, before another one takes its place.
+pub(crate) fn keep_before(db: &Connection, rater: i64, place: i64) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO replaced (rater, place, revision, state, answered_at, sensible, specific,
            human_like, choice, skip, comment, duration_ms)
          SELECT rater, place, revision, state, answered_at, sensible, specific, human_like, choice,
            skip, comment, duration_ms FROM seat WHERE rater = ?1 AND place = ?2",
     )?
-    .execute([rater.id, place])?;
+    .execute([rater, place])?;
     Ok(())
 }
 

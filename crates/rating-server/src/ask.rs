@@ -16,7 +16,7 @@ pub enum Asking<'a> {
     Done {
         /// How many there are.
         done: usize,
-        /// Of how many.
+        /// How many there will be.
         of: usize,
     },
     /// It is busy, and will be asked again.
@@ -37,6 +37,8 @@ pub struct Asked {
     pub empty: Vec<String>,
     /// How many of the new ones were cut off at the greatest length that the server allows.
     pub cut: usize,
+    /// How many of the new ones a filter of the server ended.
+    pub filtered: usize,
     /// How many of the new ones had thoughts before them, which are left out.
     pub had_thoughts: usize,
 }
@@ -73,6 +75,7 @@ impl Project {
                 Ok(reply) => {
                     item.response = reply.text.trim().to_owned();
                     asked.cut += usize::from(reply.is_cut);
+                    asked.filtered += usize::from(reply.is_filtered);
                     asked.had_thoughts += usize::from(reply.had_thoughts);
                 }
                 Err(Error::ChatEmpty) => {

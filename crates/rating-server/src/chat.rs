@@ -38,7 +38,7 @@ pub enum Endpoint {
     },
     /// A server that speaks the chat completions of OpenAI's interface.
     OpenAi {
-        /// The address up to `/v1`, without `/chat/completions`.
+        /// The address up to `/v1`; `/chat/completions` may stand behind it, and a query.
         url: String,
         /// The model's name there.
         model: String,
@@ -83,6 +83,8 @@ pub struct Reply {
     pub text: String,
     /// Whether it was cut off at the greatest length that the chatbot's server allows.
     pub is_cut: bool,
+    /// Whether a filter of the chatbot's server ended it.
+    pub is_filtered: bool,
     /// Whether the chatbot's thoughts stood before it, which nobody is shown.
     pub had_thoughts: bool,
 }

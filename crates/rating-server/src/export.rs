@@ -1,9 +1,7 @@
 //! Files for other programs.
 
 use crate::error::{Error, Result};
-use crate::project::Project;
-use crate::records::Names;
-use eval_ssa::export;
+use eval_ssa::{Study, export};
 use serde::Serialize;
 
 /// What can be exported.
@@ -62,25 +60,25 @@ impl Export {
         }
     }
 
-    /// The contents.
+    /// The contents, of a study as [`Project::study`](crate::Project::study) gives it. Files that
+    /// belong together are of one such study: people may rate between two.
     ///
     /// # Errors
-    /// Those of the database.
-    pub fn bytes(self, project: &Project, names: Names) -> Result<Vec<u8>> {
-        let study = project.study(names)?;
+    /// When the records cannot be written in the file's format.
+    pub fn bytes(self, study: &Study) -> Result<Vec<u8>> {
         match self {
             Self::Items => lines(&study.items),
             Self::Ratings => lines(&study.ratings),
-            Self::RatingsCsv => Ok(export::csv(&study)),
+            Self::RatingsCsv => Ok(export::csv(study)),
             Self::RatingsParquet => {
-                export::parquet(&study).map_err(|error| Error::Invalid(error.to_string()))
+                export::parquet(study).map_err(|error| Error::Invalid(error.to_string()))
             }
             Self::Pairs => lines(&study.pairs),
             Self::Preferences => lines(&study.preferences),
             Self::Systems => lines(&study.systems),
             Self::Judgments => lines(&study.judgments),
             Self::Adjudications => lines(&study.adjudications),
-            Self::Labels => lines(&export::labelled(&study)),
+            Self::Labels => lines(&export::labelled(study)),
         }
     }
 }

@@ -31,6 +31,9 @@ pub struct Records {
     /// Whether the items come from a tool that keeps only their texts: then one that is in the
     /// project with the same texts is the same item.
     pub texts_only: bool,
+    /// Whether a later answer of a rater takes the place of an earlier one: the tool corrects
+    /// answers where they stand, and says when.
+    pub newest_counts: bool,
     /// Those of the items, by their places, whose ids are only numbers of rows: what is in the
     /// project already is known by its contents, and the others get numbers that are free.
     pub numbered: Vec<usize>,
@@ -67,7 +70,7 @@ impl Records {
         }
         rows.extend(self.pairs.iter().map(Row::pair).collect::<Result<Vec<_>>>()?);
         let items = items::add(db, seed, &rows, now)?;
-        let (ratings, late) = imported::ratings(db, settings, &self.ratings, now)?;
+        let ratings = imported::ratings(db, settings, &self.ratings, self.newest_counts, now)?;
         let judged = imported::judgments(db, &self.judgments, now)?;
         let decided = decisions::add(db, &self.adjudications, now)?;
         Ok(Imported {
@@ -78,7 +81,8 @@ impl Records {
                 + ratings.known
                 + (self.judgments.len() - judged)
                 + (self.adjudications.len() - decided),
-            late,
+            replaced: ratings.replaced,
+            late: ratings.late,
         })
     }
 }
@@ -95,12 +99,13 @@ pub enum Tool {
 }
 
 /// Reads the ratings of another tool. `rater` is whose they are where the file does not say it:
-/// otherwise the name of doccano's file or of Potato's folder. Files without responses refer to
-/// items that are in the project already; where a file with responses does not say whose they are,
-/// they are `system`'s.
+/// otherwise the name of doccano's file or of Potato's folder; Label Studio's always says it. Files
+/// without responses refer to items that are in the project already; where a file with responses
+/// does not say whose they are, they are `system`'s.
 ///
 /// # Errors
-/// [`Error::Input`] names the file and the place in it.
+/// [`Error::Input`] names the file and the place in it; [`Error::Invalid`] when a rater is given
+/// for a file that says whose its ratings are.
 pub fn read_tool(
     path: &Path,
     tool: Tool,
@@ -108,6 +113,11 @@ pub fn read_tool(
     system: Option<&str>,
 ) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
+    if tool == Tool::LabelStudio && rater.is_some() {
+        return Err(Error::invalid(
+            "Label Studio's export says whose its ratings are: leave out the rater (--rater)",
+        ));
+    }
     let text = text(path)?;
     let name =
         |path: Option<&std::ffi::OsStr>| path.and_then(|name| name.to_str()).map(str::to_owned);
@@ -141,7 +151,8 @@ pub fn read_tool(
             import::UNKNOWN
         ));
     }
-    Ok(Records { items, ratings, notes, texts_only: true, ..Records::default() })
+    let newest_counts = tool == Tool::LabelStudio;
+    Ok(Records { items, ratings, notes, texts_only: true, newest_counts, ..Records::default() })
 }
 
 /// Reads conversations in the format of the Meena paper's repository, as turns of a system to be
@@ -289,6 +300,9 @@ mod tests {
         std::fs::write(&latin, b"context,response\nCaf\xe9?,ja\n").expect("a file");
         let said = read_records(&latin, Some("mine")).expect_err("Latin-1").to_string();
         assert!(said.contains("latin.csv") && said.contains("CSV UTF-8"), "{said}");
+        let export = write("export.json", "[]");
+        let said = read_tool(&export, Tool::LabelStudio, Some("Ada"), None);
+        assert!(said.expect_err("a rater").to_string().contains("--rater"));
         let said = read_records(folder.path(), Some("mine")).expect_err("a folder").to_string();
         assert!(said.contains("name the files"), "{said}");
     }

@@ -1,6 +1,7 @@
 //! Ratings that were given elsewhere, and what automatic judges say: records of files and models,
 //! not of this study's pages.
 
+use crate::answers;
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::items::Imported;
@@ -14,17 +15,21 @@ use rusqlite::{Connection, OptionalExtension};
 type Cells = (Option<bool>, Option<bool>, Option<bool>, Option<String>, Option<String>);
 
 /// Adds ratings that were given in another tool, by raters who get no link. Those beyond the votes
-/// that an item gets are kept as too late and not counted; the second number says how many.
+/// that an item gets are kept as too late and not counted. With `newest_counts`, an answer that was
+/// given later takes the place of another one of the same rater, and one that was given earlier is
+/// left out.
 ///
 /// # Errors
-/// [`Error::Invalid`] names an item that is not there, or an answer that is there otherwise.
+/// [`Error::Invalid`] names an item that is not there, or an answer that is there otherwise and
+/// stays.
 pub(crate) fn ratings(
     db: &Connection,
     settings: &Settings,
     ratings: &[Rating],
+    newest_counts: bool,
     now: i64,
-) -> Result<(Imported, usize)> {
-    let (mut done, mut late) = (Imported::default(), 0);
+) -> Result<Imported> {
+    let mut done = Imported::default();
     for rating in ratings {
         let (item, kind) = item(db, &rating.item, &rating.rater)?;
         let rater = rater(db, settings.seed, &rating.rater, now)?;
@@ -34,39 +39,72 @@ pub(crate) fn ratings(
             Answer::Skipped { reason } => (None, None, Some(reason.clone())),
         };
         let cells: Cells = (sensible, specific, rating.human_like, skip, rating.comment.clone());
-        let there: Option<Cells> = db
-            .prepare_cached(
-                "SELECT sensible, specific, human_like, skip, comment FROM seat
-                 WHERE rater = ?1 AND item = ?2",
-            )?
-            .query_row([rater, item], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            })
-            .optional()?;
-        match there {
-            Some(there) if there == cells => {
-                done.known += 1;
-                continue;
-            }
-            Some(_) => {
-                let Rating { item, rater, .. } = rating;
-                return Err(Error::Invalid(format!(
-                    "{rater:?} has answered {item:?} already, and otherwise: name the raters of each \
-                     file differently"
-                )));
-            }
-            None => {}
-        }
-        let state = match (&cells.3, kind.as_str()) {
-            (Some(_), _) => "skipped",
-            (None, "rate") if !seats::try_take(db, settings, item)? => "late",
-            (None, _) => "voted",
-        };
-        late += usize::from(state == "late");
         let guideline: Option<i64> = db
             .prepare_cached("SELECT id FROM guideline WHERE version = ?1")?
             .query_row([&rating.guideline], |row| row.get(0))
             .optional()?;
+        let there = there(db, rater, item)?;
+        if let Some(there) = &there {
+            let times = there.answered_at.zip(rating.answered_at).filter(|_| newest_counts);
+            match times {
+                _ if there.cells == cells => done.known += 1,
+                Some((before, new)) if before > new => done.known += 1,
+                Some((before, new)) if before < new => {
+                    if answers::is_decided(db, item)? {
+                        return Err(Error::Invalid(format!(
+                            "{:?} answers {:?} otherwise than before, and that item has been \
+                             decided: take the decision back first",
+                            rating.rater, rating.item
+                        )));
+                    }
+                    answers::keep_before(db, rater, there.place)?;
+                }
+                _ => {
+                    let Rating { item, rater, .. } = rating;
+                    return Err(Error::Invalid(format!(
+                        "{rater:?} has answered {item:?} already, and otherwise: name the raters of \
+                         each file differently"
+                    )));
+                }
+            }
+            if there.cells == cells || times.is_some_and(|(before, new)| before > new) {
+                continue;
+            }
+        }
+        let holds = there.as_ref().is_some_and(|there| there.state == "voted");
+        let state = match (&cells.3, kind.as_str()) {
+            (Some(_), "rate") if holds => {
+                seats::release(db, item)?;
+                "skipped"
+            }
+            (Some(_), _) => "skipped",
+            (None, "rate") if !holds && !seats::try_take(db, settings, item)? => "late",
+            (None, _) => "voted",
+        };
+        done.late += usize::from(state == "late");
+        if let Some(There { place, .. }) = there {
+            db.prepare_cached(
+                "UPDATE seat SET state = ?3, given_at = ?4, answered_at = ?5, sensible = ?6,
+                   specific = ?7, human_like = ?8, skip = ?9, comment = ?10, duration_ms = ?11,
+                   guideline = ?12, revision = revision + 1 WHERE rater = ?1 AND place = ?2",
+            )?
+            .execute((
+                rater,
+                place,
+                state,
+                rating.shown_at.unwrap_or(0),
+                rating.answered_at,
+                cells.0,
+                cells.1,
+                cells.2,
+                cells.3,
+                cells.4,
+                rating.answered_at.zip(rating.shown_at).map(|(answered, shown)| answered - shown),
+                guideline,
+            ))?;
+            done.replaced += 1;
+            continue;
+        }
         db.prepare_cached(
             "UPDATE rater SET places = places + 1, answered = answered + 1 WHERE id = ?1",
         )?
@@ -96,7 +134,35 @@ pub(crate) fn ratings(
     if !ratings.is_empty() {
         audit::log(db, now, TOOL, "ratings added", &done.added.to_string())?;
     }
-    Ok((done, late))
+    if done.replaced > 0 {
+        audit::log(db, now, TOOL, "ratings replaced", &done.replaced.to_string())?;
+    }
+    Ok(done)
+}
+
+/// A rater's answer that is there already.
+struct There {
+    cells: Cells,
+    answered_at: Option<i64>,
+    place: i64,
+    state: String,
+}
+
+fn there(db: &Connection, rater: i64, item: i64) -> Result<Option<There>> {
+    Ok(db
+        .prepare_cached(
+            "SELECT sensible, specific, human_like, skip, comment, answered_at, place, state
+             FROM seat WHERE rater = ?1 AND item = ?2",
+        )?
+        .query_row([rater, item], |row| {
+            Ok(There {
+                cells: (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?),
+                answered_at: row.get(5)?,
+                place: row.get(6)?,
+                state: row.get(7)?,
+            })
+        })
+        .optional()?)
 }
 
 /// The number and the kind of an item that is rated, by the researcher's id.
@@ -209,9 +275,9 @@ mod tests {
             Rating { comment: Some("why".into()), ..Rating::new("a", "x", Label::Specific.into()) };
         let skips = Rating::new("b", "x", Answer::Skipped { reason: "unclear".into() });
         let ratings = [first.clone(), skips.clone(), Rating::new("a", "y", Answer::NotSensible)];
-        let (done, late) = project.add_ratings(&ratings).expect("ratings");
-        assert_eq!((done.added, done.known, late), (3, 0, 1));
-        assert_eq!(project.add_ratings(&ratings).expect("the same").0.known, 3);
+        let done = project.add_ratings(&ratings).expect("ratings");
+        assert_eq!((done.added, done.known, done.late), (3, 0, 1));
+        assert_eq!(project.add_ratings(&ratings).expect("the same").known, 3);
         project.check().expect("right counts");
         // What is beyond the votes is not counted; the skip holds none.
         let study = project.study(Names::Own).expect("a study");
@@ -233,6 +299,47 @@ mod tests {
         assert_eq!(project.status().expect("a status").votes, 0);
         project.check().expect("right counts");
         assert!(project.add_rater(&NewRater::new("Ada")).is_ok());
+    }
+
+    /// An export of a tool that corrects answers where they stand, imported before and after.
+    #[test]
+    fn a_newer_answer_takes_the_place_of_the_one_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { votes: 1, ..Settings::default() };
+        let project = Project::create(&folder.path().join("s.db"), &settings, None).expect("new");
+        project.add_items(&[item("a"), item("b")]).expect("items");
+        let at = |item: &str, answer: Answer, time: i64| Rating {
+            answered_at: Some(time),
+            ..Rating::new(item, "x", answer)
+        };
+        let add = |ratings: &[Rating], newest_counts| {
+            let ratings = ratings.to_vec();
+            let records = crate::Records { ratings, newest_counts, ..crate::Records::default() };
+            project.add_records(&records)
+        };
+        let first = [at("a", Answer::NotSensible, 5), at("b", Label::Sensible.into(), 5)];
+        assert_eq!(add(&first, true).expect("two").added, 2);
+        let second = [at("a", Label::Specific.into(), 9), first[1].clone()];
+        let done = add(&second, true).expect("a correction");
+        assert_eq!((done.added, done.replaced, done.known, done.late), (0, 1, 1, 0));
+        let answers = || -> Vec<Answer> {
+            let study = project.study(Names::Own).expect("a study");
+            study.ratings.into_iter().map(|rating| rating.answer).collect()
+        };
+        assert_eq!(answers(), [Label::Specific.into(), Label::Sensible.into()]);
+        // An older export changes nothing, and a skip gives its vote back.
+        assert_eq!(add(&first, true).expect("the older one").known, 2);
+        let skips = at("a", Answer::Skipped { reason: "cancelled".into() }, 11);
+        assert_eq!(add(&[skips], true).expect("a skip").replaced, 1);
+        project.check().expect("right counts");
+        assert_eq!(project.status().expect("a status").votes, 1);
+        // Files of others, and answers of one time, are no corrections.
+        let other = [at("b", Answer::NotSensible, 5)];
+        for newest_counts in [false, true] {
+            let said = add(&other, newest_counts).expect_err("two answers").to_string();
+            assert!(said.contains("already, and otherwise"), "{said}");
+        }
+        assert_eq!(answers().len(), 2);
     }
 
     #[test]

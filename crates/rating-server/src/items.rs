@@ -18,7 +18,10 @@ pub struct Imported {
     pub added: usize,
     /// Those that were there already, equal in every word.
     pub known: usize,
-    /// Of the ratings among them, those that an item had no vote left for: kept, not counted.
+    /// Ratings that took the place of an older one of the same rater.
+    pub replaced: usize,
+    /// Ratings among the added and replaced ones that an item had no vote left for: kept, not
+    /// counted.
     pub late: usize,
 }
 

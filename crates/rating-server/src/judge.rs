@@ -19,8 +19,19 @@ const WORDS: [(&str, Label); 3] = [
     ("sensible and specific", Label::Specific),
 ];
 
+/// What came of asking a judge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// How many responses got a label.
+    pub judged: usize,
+    /// How many answers have no label in them; the responses stay open.
+    pub unread: usize,
+    /// The first of these answers.
+    pub example: Option<String>,
+}
+
 impl Project {
-    /// The responses that a judge has said nothing of yet.
+    /// The responses of which a judge has said nothing yet, or nothing that could be read.
     ///
     /// # Errors
     /// Those of the database; [`Error::Invalid`] when the name is empty.
@@ -32,7 +43,7 @@ impl Project {
         let judged: BTreeSet<&str> = study
             .judgments
             .iter()
-            .filter(|judgment| judgment.judge == judge)
+            .filter(|judgment| judgment.judge == judge && judgment.label.is_some())
             .map(|judgment| judgment.item.as_str())
             .collect();
         let open = study.rated().filter(|item| !judged.contains(&*item.id));
@@ -40,8 +51,9 @@ impl Project {
     }
 
     /// Asks a model about every response that it has not judged yet, under the name `judge`, and
-    /// keeps each answer as it comes: the same call goes on where one was stopped. A model that is
-    /// busy is waited for as by [`Project::ask`]. `said` is told of each answer and of each wait.
+    /// keeps each answer as it comes: the same call goes on where one was stopped, and asks again
+    /// where an answer could not be read. A model that is busy is waited for as by
+    /// [`Project::ask`]. `said` is told of each answer and of each wait.
     ///
     /// # Errors
     /// [`Error::Chat`] when the model does not answer; those of the database.
@@ -50,7 +62,7 @@ impl Project {
         judge: &str,
         endpoint: &Endpoint,
         said: &mut dyn FnMut(Asking<'_>),
-    ) -> Result<usize> {
+    ) -> Result<Judged> {
         if *endpoint == Endpoint::GenericBot {
             return Err(Error::invalid("a judge is a model: name its server and the model"));
         }
@@ -58,6 +70,7 @@ impl Project {
         let open = self.unjudged(judge)?;
         let guideline = self.store().read(guideline::current)?;
         let (_, guideline) = guideline.ok_or(Error::Unknown("guideline"))?;
+        let mut all = Judged::default();
         for (done, item) in (1..).zip(&open) {
             let asked = [prompt(&guideline, item)];
             let output = match model.reply(&asked, &mut |why, wait| pause(said, why, wait)) {
@@ -65,15 +78,23 @@ impl Project {
                 Err(Error::ChatEmpty) => String::new(),
                 output => output?.text,
             };
+            let label = label(&output);
+            match label {
+                Some(_) => all.judged += 1,
+                None => {
+                    all.unread += 1;
+                    all.example.get_or_insert_with(|| output.clone());
+                }
+            }
             self.add_judgments(&[Judgment {
                 item: item.id.clone(),
                 judge: judge.to_owned(),
-                label: label(&output),
+                label,
                 output: Some(output),
             }])?;
             said(Asking::Done { done, of: open.len() });
         }
-        Ok(open.len())
+        Ok(all)
     }
 }
 
@@ -92,11 +113,15 @@ fn prompt(guideline: &Guideline, item: &Item) -> String {
     )
 }
 
-/// What the last line that is not empty says; `None` if it is none of the three.
+/// What the last line that is not empty says, as a whole or behind its last colon; `None` if it is
+/// none of the three.
 fn label(output: &str) -> Option<Label> {
     let last = output.lines().rev().find(|line| !line.trim().is_empty())?;
-    let plain = last.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    WORDS.into_iter().find(|(words, _)| plain == *words).map(|(_, label)| label)
+    let said = |text: &str| {
+        let plain = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        WORDS.into_iter().find(|(words, _)| plain == *words).map(|(_, label)| label)
+    };
+    said(last).or_else(|| said(last.rsplit_once([':', '：'])?.1))
 }
 
 #[cfg(test)]
@@ -109,6 +134,8 @@ mod tests {
         assert_eq!(of("It fits.\n\n**Sensible and specific.**\n"), Some(Label::Specific));
         assert_eq!(of("sensible but not specific"), Some(Label::Sensible));
         assert_eq!(of("\"Not sensible\""), Some(Label::NotSensible));
+        assert_eq!(of("It is vague.\n**Final answer: Sensible, but not specific**"), None);
+        assert_eq!(of("Hm.\n**Final answer: not sensible.**"), Some(Label::NotSensible));
         // What only mentions a label is not one.
         assert_eq!(of("It is not sensible to say."), None);
         assert_eq!(of("sensible"), None);

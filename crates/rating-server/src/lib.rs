@@ -34,9 +34,9 @@ mod answers;
 mod ask;
 mod audit;
 mod backup;
-#[cfg(test)]
-mod cases;
 mod chat;
+#[cfg(test)]
+mod concurrency_tests;
 mod decisions;
 mod error;
 mod export;
@@ -68,6 +68,7 @@ pub use error::{Error, Result};
 pub use export::Export;
 pub use import::{Records, Tool, read_records, read_tool, read_transcripts};
 pub use items::Imported;
+pub use judge::Judged;
 pub use progress::Status;
 pub use project::{Project, new_password, new_seed};
 pub use raters::{Deletion, Invitation, MOST_CHATS, NewRater, RaterInfo};

@@ -172,16 +172,16 @@ impl Project {
     }
 
     /// Adds ratings that were given elsewhere. Their raters get no link; what an item has beyond
-    /// its votes is kept as too late and not counted, and the second number says how many are.
+    /// its votes is kept as too late and not counted.
     ///
     /// # Errors
     /// [`Error::Invalid`] names a rating that cannot be added; then none is.
-    pub fn add_ratings(&self, ratings: &[Rating]) -> Result<(Imported, usize)> {
+    pub fn add_ratings(&self, ratings: &[Rating]) -> Result<Imported> {
         if ratings.is_empty() {
-            return Ok((Imported::default(), 0));
+            return Ok(Imported::default());
         }
         let (ratings, settings) = (ratings.to_vec(), self.settings.clone());
-        self.store.write(move |db| imported::ratings(db, &settings, &ratings, secret::now()))
+        self.store.write(move |db| imported::ratings(db, &settings, &ratings, false, secret::now()))
     }
 
     /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same

@@ -11,17 +11,19 @@ impl RunResult {
     /// the metric (a recipe whose settings were overridden, data without a test part).
     ///
     /// # Errors
-    /// When the expectation itself is at fault: both or none of row and comparison, numbers out of
-    /// range. That a name exists at all is for [`Expectation::check`] to find out before the run.
+    /// When numbers of the expectation are out of range. That a name exists at all is for
+    /// [`Expectation::check`] to find out before the run.
     pub fn check_expectation(&self, expectation: &Expectation) -> Result<Checked> {
+        expectation.check_numbers()?;
         let metric = &expectation.metric;
-        let (what, found) = match expectation.subject()? {
+        let (what, found) = match &expectation.subject {
             Subject::Row(name) => {
                 let found = self.find(name, metric).map(|r| (r.mean, r.unit.clone()));
                 (format!("{metric} of {name}"), found)
             }
             Subject::Comparison(name) => {
-                let named = self.comparisons.iter().find(|c| c.name == name && c.metric == *metric);
+                let named =
+                    self.comparisons.iter().find(|c| c.name == *name && c.metric == *metric);
                 (format!("{metric}, difference {name}"), named.map(|c| (c.mean, c.unit.clone())))
             }
         };

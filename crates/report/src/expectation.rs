@@ -6,20 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::words::with_unit;
 
 /// One number that a recipe expects of its full run, as an `[[expect]]` table has it, with what it
-/// was measured by. It is the mean of a row, or, where `comparison` is given, of a paired
-/// difference.
+/// was measured by. It is the mean of a row or of a paired difference.
 ///
-/// Exactly one of `row` and `comparison` is given. [`Expectation::check`] belongs where a recipe is
-/// read, so that a misspelt name is found before hours of training and not after them.
+/// In a file the subject is one of the keys `row` and `comparison`. [`Expectation::check`] belongs
+/// where a recipe is read, so that a misspelt name is found before hours of training and not after
+/// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Keys", into = "Keys")]
 pub struct Expectation {
-    /// Name of the row.
-    #[serde(default)]
-    pub row: Option<String>,
-    /// Name of the comparison.
-    #[serde(default)]
-    pub comparison: Option<String>,
+    /// The row or comparison that is meant.
+    pub subject: Subject,
     /// The metric of the row or the comparison, such as `test accuracy`.
     pub metric: String,
     /// The mean over seeds, in the metric's unit.
@@ -37,12 +33,64 @@ pub struct Expectation {
 }
 
 /// The row or comparison that an expectation is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
     /// The mean of the row of this name.
-    Row(&'a str),
+    Row(String),
     /// The mean of the comparison of this name.
-    Comparison(&'a str),
+    Comparison(String),
+}
+
+impl Subject {
+    /// The name of the row or comparison.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Row(name) | Self::Comparison(name) => name,
+        }
+    }
+}
+
+/// The keys of an expectation in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    #[serde(default)]
+    row: Option<String>,
+    #[serde(default)]
+    comparison: Option<String>,
+    metric: String,
+    value: f64,
+    tolerance: f64,
+    commit: String,
+    machine: String,
+    seeds: u64,
+    cost: String,
+}
+
+impl TryFrom<Keys> for Expectation {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let Keys { row, comparison, metric, value, tolerance, commit, machine, seeds, cost } = keys;
+        let subject = match (row, comparison) {
+            (Some(row), None) => Subject::Row(row),
+            (None, Some(comparison)) => Subject::Comparison(comparison),
+            _ => return Err(format!("[expect] of {metric}: give either `row` or `comparison`")),
+        };
+        Ok(Self { subject, metric, value, tolerance, commit, machine, seeds, cost })
+    }
+}
+
+impl From<Expectation> for Keys {
+    fn from(expectation: Expectation) -> Self {
+        let Expectation { subject, metric, value, tolerance, commit, machine, seeds, cost } =
+            expectation;
+        let (row, comparison) = match subject {
+            Subject::Row(row) => (Some(row), None),
+            Subject::Comparison(comparison) => (None, Some(comparison)),
+        };
+        Self { row, comparison, metric, value, tolerance, commit, machine, seeds, cost }
+    }
 }
 
 impl Expectation {
@@ -50,10 +98,11 @@ impl Expectation {
     /// `comparisons` being the names of all that it has.
     ///
     /// # Errors
-    /// When both or none of row and comparison is given, a number is out of range, or the name is
-    /// one that no full run of the recipe could have; the message lists those that it has.
+    /// When a number is out of range, or the name is one that no full run of the recipe could have;
+    /// the message lists those that it has.
     pub fn check<S: AsRef<str>>(&self, rows: &[S], comparisons: &[S]) -> Result<()> {
-        let (kind, name, known) = match self.subject()? {
+        self.check_numbers()?;
+        let (kind, name, known) = match &self.subject {
             Subject::Row(name) => ("row", name, rows),
             Subject::Comparison(name) => ("comparison", name, comparisons),
         };
@@ -67,8 +116,8 @@ impl Expectation {
         Ok(())
     }
 
-    /// The row or comparison that is meant, after a look at the numbers.
-    pub(crate) fn subject(&self) -> Result<Subject<'_>> {
+    /// Checks that value and tolerance are finite and that there is a seed.
+    pub(crate) fn check_numbers(&self) -> Result<()> {
         ensure!(
             self.value.is_finite() && self.tolerance.is_finite() && self.tolerance >= 0.0,
             "[expect] of {}: value {} and tolerance {} must be finite, the tolerance not below 0",
@@ -77,11 +126,7 @@ impl Expectation {
             self.tolerance
         );
         ensure!(self.seeds > 0, "[expect] of {}: seeds must be at least 1", self.metric);
-        match (&self.row, &self.comparison) {
-            (Some(row), None) => Ok(Subject::Row(row)),
-            (None, Some(comparison)) => Ok(Subject::Comparison(comparison)),
-            _ => bail!("[expect] of {}: give either `row` or `comparison`", self.metric),
-        }
+        Ok(())
     }
 }
 

@@ -56,7 +56,7 @@ mod terminal;
 pub mod words;
 
 pub use document::{Document, Report};
-pub use expectation::{Checked, Expectation, Verdict};
+pub use expectation::{Checked, Expectation, Subject, Verdict};
 pub use html::{document_page, page};
 pub use markdown::{document_markdown, markdown};
 pub use outcome::{Claim, Outcome, outcome};
@@ -65,7 +65,7 @@ pub use row::{Comparison, Row};
 pub use section::{
     Bar, BarChart, Block, Curve, CurvePoint, Curves, Figure, IntervalPlot, IntervalRow, Line,
     LinePlot, Mark, Matrices, Matrix, Measured, Picture, Point, ScatterPlot, Section, Table, Tile,
-    TileLine, XAxis,
+    TileColour, TileLine, XAxis,
 };
 pub use terminal::terminal;
 

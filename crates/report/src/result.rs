@@ -34,7 +34,7 @@ pub struct RunResult {
     /// Which data, how many labelled, unlabelled, validation and test examples, in words.
     #[serde(default)]
     pub data: String,
-    /// The same in full, a part each, where `data` leaves something out; else empty.
+    /// The data in full, a part each, where `data` leaves something out; else empty.
     #[serde(default)]
     pub data_in_full: Vec<String>,
     /// The command line as given, program first.
@@ -142,8 +142,8 @@ pub struct Cost {
     pub unit: String,
     /// Floating-point operations of the trainings, all seeds and rows together, where they are
     /// counted: those of convolutions and linear layers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operations: Option<u64>,
+    #[serde(rename = "operations", default, skip_serializing_if = "Option::is_none")]
+    pub flops: Option<u64>,
 }
 
 /// What a row of the paper's table is, so that differences can be taken within one column.

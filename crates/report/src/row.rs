@@ -56,37 +56,37 @@ impl Row {
             better: Better::default(),
             examples: None,
             baseline: false,
-            mean: stats::mean(&per_seed),
+            mean: stats::mean(&per_seed).context("a row without a value")?,
             ci95: stats::t_interval(&per_seed),
             per_seed,
         })
     }
 
-    /// The same row in another unit.
+    /// Sets the unit.
     pub fn unit(mut self, unit: impl Into<String>) -> Self {
         self.unit = unit.into();
         self
     }
 
-    /// The same row with a metric that improves this way.
+    /// Sets the way in which the metric improves.
     pub fn better(mut self, better: Better) -> Self {
         self.better = better;
         self
     }
 
-    /// The same row under this heading.
+    /// Puts the row under this heading.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
         self
     }
 
-    /// The same row as one that is reached without learning.
+    /// Marks the row as one that is reached without learning.
     pub fn baseline(mut self) -> Self {
         self.baseline = true;
         self
     }
 
-    /// The same row, its values being shares of this many examples.
+    /// Says of how many examples the values are shares.
     pub fn examples(mut self, examples: u64) -> Self {
         self.examples = Some(examples);
         self
@@ -157,7 +157,7 @@ impl Comparison {
             metric: left.metric.clone(),
             unit: if left.unit == "%" { "points".into() } else { left.unit.clone() },
             better: left.better,
-            mean: stats::mean(&per_seed),
+            mean: stats::mean(&per_seed).context("a comparison without a value")?,
             ci95: stats::t_interval(&per_seed),
             per_seed,
             examples: None,
@@ -165,7 +165,7 @@ impl Comparison {
         })
     }
 
-    /// The same with an interval over this many examples, for a single seed.
+    /// Replaces the interval by one over this many examples, for a single seed.
     pub fn over_examples(self, ci95: [f64; 2], examples: u64) -> Self {
         Self { ci95: Some(ci95), examples: Some(examples), ..self }
     }

@@ -222,7 +222,7 @@ pub fn provenance(result: &RunResult) -> Table {
         };
         line("throughput", format!("{rate} {} per second", cost.unit));
     }
-    line("arithmetic of the trainings", cost.operations.map_or(String::new(), words::operations));
+    line("arithmetic of the trainings", cost.flops.map_or(String::new(), words::flops));
     line("device", device(result));
     line("commit", result.commit.clone().unwrap_or_else(|| "not built from git".into()));
     let v = &result.versions;

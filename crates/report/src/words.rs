@@ -29,7 +29,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 }
 
 /// Floating-point operations in three digits: `1.50 PFLOP`, `230 TFLOP`.
-pub fn operations(count: u64) -> String {
+pub fn flops(count: u64) -> String {
     let (value, prefix) = match count as f64 {
         n if n >= 1e15 => (n / 1e15, "P"),
         n if n >= 1e12 => (n / 1e12, "T"),
@@ -162,7 +162,7 @@ pub fn shell(word: &str) -> String {
     }
 }
 
-/// The same words with a capital first letter.
+/// These words with a capital first letter.
 pub fn capitalised(words: &str) -> String {
     let mut chars = words.chars();
     match chars.next() {
@@ -202,10 +202,10 @@ mod tests {
         assert_eq!(interval(Some([-1.0, 2.0]), "points"), "[−1.00, 2.00]");
         assert_eq!(interval(Some([9.3921, 11.394]), ""), "[9.39, 11.39]");
         assert_eq!(list(&[0.51234, 1.0], ""), "0.512  1.000");
-        assert_eq!(operations(1_234_000_000_000_000), "1.23 PFLOP");
-        assert_eq!(operations(99_960_000_000_000), "100 TFLOP");
-        assert_eq!(operations(25_400_000_000), "25.4 GFLOP");
-        assert_eq!(operations(2_500_000), "2.50 MFLOP");
+        assert_eq!(flops(1_234_000_000_000_000), "1.23 PFLOP");
+        assert_eq!(flops(99_960_000_000_000), "100 TFLOP");
+        assert_eq!(flops(25_400_000_000), "25.4 GFLOP");
+        assert_eq!(flops(2_500_000), "2.50 MFLOP");
         assert_eq!(count(53113), "53\u{202f}113");
         assert_eq!(count(999), "999");
         assert_eq!(duration(9.44), "9.4 s");

@@ -8,7 +8,7 @@ use crate::methods::{
     ReMixMatchConfig, S4lConfig, SntgConfig, SoftMatchConfig, SupervisedConfig,
     TemporalEnsemblingConfig, UdaConfig, VaddConfig, VatConfig,
 };
-use crate::{Config, Method, Needs, TaskInfo};
+use crate::{Method, MethodSettings, Needs, TaskInfo};
 
 /// Any method that learns step by step. In a recipe the key `kind` says which, and the other keys
 /// are those of its settings: `{ kind = "fixmatch", threshold = 0.95 }`. Noisy Student, which is a
@@ -51,7 +51,7 @@ pub enum MethodConfig {
 }
 
 impl MethodConfig {
-    fn config(&self) -> &dyn Config {
+    fn config(&self) -> &dyn MethodSettings {
         match self {
             MethodConfig::Supervised(c) => c,
             MethodConfig::Uda(c) => c,
@@ -77,7 +77,7 @@ impl MethodConfig {
     }
 }
 
-impl Config for MethodConfig {
+impl MethodSettings for MethodConfig {
     fn check(&self) -> Result<(), String> {
         self.config().check()
     }

@@ -16,7 +16,7 @@ use crate::methods::{
     ReMixMatch, ReMixMatchConfig, ReMixMatchDraws, S4lConfig, SntgConfig, SoftMatchConfig,
     TemporalEnsemblingConfig, UdaConfig, Vadd, VaddConfig, VaddDraws, Vat, VatConfig, VatDraws,
 };
-use crate::{Batch, Config, Method, Nets, TaskInfo};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo};
 
 const TASK: TaskInfo = TaskInfo { classes: 3, unlabeled: 7, device: Device::Cpu };
 
@@ -45,7 +45,7 @@ impl Features for Net {
         (off / (variance + 1e-5).sqrt()).tanh()
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 }
@@ -112,7 +112,7 @@ impl Golden {
                 let views = (0..3).map(|k| draws.get(&format!("u{k}"))).collect();
                 let batch = Batch {
                     u: views,
-                    slots: Some(draws.get("slots")),
+                    unlabeled_indices: Some(draws.get("slots")),
                     ..Batch::labeled(draws.get("x"), draws.get("y"))
                 };
                 let at = Progress { step: 20 + number, steps: 100 };
@@ -151,7 +151,7 @@ impl Golden {
     }
 
     /// Runs the cases of a method that draws nothing.
-    fn check_config<C: DeserializeOwned + Config>(&self, prefix: &str) {
+    fn check_config<C: DeserializeOwned + MethodSettings>(&self, prefix: &str) {
         let make = |config: C| {
             config.check().unwrap();
             config.build(&TASK)
@@ -175,7 +175,7 @@ impl Drawn<'_> {
 
     /// λ of each sample of a batch.
     fn lambdas(&self, batch: &Batch) -> Tensor {
-        self.get("lambdas").narrow(0, 0, batch.images() as i64)
+        self.get("lambdas").narrow(0, 0, batch.forward_samples() as i64)
     }
 
     /// The permutation of the first `rows` samples.
@@ -196,7 +196,7 @@ fn close(name: &str, ours: &Tensor, theirs: &Tensor) {
 
 /// The same batch with its first `views` views only.
 fn first(batch: &Batch, views: usize) -> Batch {
-    let mut batch = batch.share();
+    let mut batch = batch.shallow_clone();
     batch.u.truncate(views);
     batch
 }
@@ -268,7 +268,7 @@ fn mixtures_with_given_lambdas() {
         |c: MixMatchConfig| MixMatch::new(c),
         |method, nets, batch, draws, at| {
             let batch = first(batch, method.views().unlabeled.len());
-            let permutation = draws.order(batch.images() as i64);
+            let permutation = draws.order(batch.forward_samples() as i64);
             let draws = MixMatchDraws { lambda: draws.lambdas(&batch), permutation };
             method.loss_with(nets, &batch, &draws, at)
         },
@@ -285,7 +285,7 @@ fn mixtures_with_given_lambdas() {
     let make = |c: ReMixMatchConfig| ReMixMatch::new(c, &TASK);
     golden.check("remixmatch", make, |method, nets, batch, draws, at| {
         let batch = first(batch, method.views().unlabeled.len());
-        let permutation = draws.order(batch.images() as i64);
+        let permutation = draws.order(batch.forward_samples() as i64);
         let draws = ReMixMatchDraws { lambda: draws.lambdas(&batch), permutation };
         method.loss_with(nets, &batch, &draws, at)
     });

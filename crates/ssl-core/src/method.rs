@@ -41,24 +41,24 @@ pub struct Batch {
     pub targets: Option<Tensor>,
     /// Which unlabelled samples these are, int64 `[unlabeled]`, counted from 0 up to
     /// [`TaskInfo::unlabeled`], for methods that keep something of each.
-    pub slots: Option<Tensor>,
+    pub unlabeled_indices: Option<Tensor>,
 }
 
 impl Batch {
     /// A batch without unlabelled samples.
     pub fn labeled(x: Tensor, y: Tensor) -> Self {
-        Self { x, y, u: Vec::new(), targets: None, slots: None }
+        Self { x, y, u: Vec::new(), targets: None, unlabeled_indices: None }
     }
 
-    /// The same batch, sharing its tensors.
-    pub fn share(&self) -> Self {
-        let share = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
+    /// A batch that shares the tensors of this one.
+    pub fn shallow_clone(&self) -> Self {
+        let shared = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
         Self {
             x: self.x.shallow_clone(),
             y: self.y.shallow_clone(),
             u: self.u.iter().map(Tensor::shallow_clone).collect(),
-            targets: share(&self.targets),
-            slots: share(&self.slots),
+            targets: shared(&self.targets),
+            unlabeled_indices: shared(&self.unlabeled_indices),
         }
     }
 
@@ -81,22 +81,26 @@ impl Batch {
         if unlabeled == 0 {
             return Err("u holds no unlabelled sample".into());
         }
-        let of_each = self.u.iter().chain(&self.targets).chain(&self.slots);
+        let of_each = self.u.iter().chain(&self.targets).chain(&self.unlabeled_indices);
         match of_each.map(rows).find(|&n| n != unlabeled) {
-            Some(n) => {
-                Err(format!("views, targets and slots are of {unlabeled} and of {n} samples"))
-            }
+            Some(n) => Err(format!(
+                "views, targets and indices of the unlabelled samples are of {unlabeled} and of \
+                 {n} samples"
+            )),
             None => Ok(()),
         }
     }
 
-    /// [`Batch::slots`]. Panics if the batch has none.
-    pub(crate) fn slots(&self) -> &Tensor {
-        self.slots.as_ref().expect("a batch that says which unlabelled samples it holds")
+    /// The field of this name. Panics if the batch has none.
+    pub(crate) fn unlabeled_indices(&self) -> &Tensor {
+        self.unlabeled_indices
+            .as_ref()
+            .expect("a batch that says which unlabelled samples it holds")
     }
 
-    /// Number of samples that a network takes in this batch, all views counted.
-    pub fn images(&self) -> usize {
+    /// How many samples a network takes if it runs once over all of the batch: the labelled ones
+    /// and every view of the unlabelled ones.
+    pub fn forward_samples(&self) -> usize {
         let rows = |t: &Tensor| t.size()[0] as usize;
         rows(&self.x) + self.u.iter().map(rows).sum::<usize>()
     }
@@ -111,7 +115,8 @@ pub struct Nets {
 }
 
 impl Nets {
-    /// The EMA model. Panics if the run keeps none: [`Config::needs`] says which methods need it.
+    /// The EMA model. Panics if the run keeps none: [`MethodSettings::needs`] says which methods
+    /// need it.
     pub fn ema_model(&self) -> &Model {
         self.ema.as_ref().expect("a run that keeps an EMA model")
     }
@@ -155,13 +160,13 @@ pub struct Needs {
     /// Samples that are images `[n, c, h, w]`, because it turns them or treats them as images in
     /// another way: points and texts cannot be its samples.
     pub images: bool,
-    /// Samples that are numbers, because it mixes them or takes gradients of gradients: the token
-    /// ids of texts cannot be its samples.
-    pub numbers: bool,
+    /// Samples of continuous values, because it mixes them or takes gradients of gradients: the
+    /// token ids of texts cannot be its samples.
+    pub continuous: bool,
 }
 
 /// The settings of a method, as a recipe has them.
-pub trait Config {
+pub trait MethodSettings {
     /// Whether every setting lies in its range; the error names the first that does not.
     fn check(&self) -> Result<(), String>;
 
@@ -170,8 +175,8 @@ pub trait Config {
         Ok(())
     }
 
-    /// The method in a fresh state. Settings that [`check`](Config::check) or
-    /// [`fits_classes`](Config::fits_classes) refuse are a bug here and may panic.
+    /// The method in a fresh state. Settings that [`check`](MethodSettings::check) or
+    /// [`fits_classes`](MethodSettings::fits_classes) refuse are a bug here and may panic.
     fn build(&self, task: &TaskInfo) -> Box<dyn Method>;
 
     /// What the method needs.

@@ -39,7 +39,8 @@ const TOLERANCE: f64 = 1e-8;
 const STEPS: usize = 1000;
 
 impl Neighbours {
-    /// Of features `[n, width]`, each with its `k` nearest others, or all where there are fewer.
+    /// Finds the neighbours of samples with these features, `[n, width]`: the `k` nearest others of
+    /// each, or all where there are fewer.
     /// Panics if there are no two samples, or `k` is 0.
     pub fn of(features: &Tensor, k: i64) -> Self {
         let n = features.size()[0];

@@ -32,8 +32,8 @@ impl<M: Method> Ssl<M> {
         Self { method, nets: Nets { student, ema: model }, ema, swa: None }
     }
 
-    /// The same with an SWA model, which is then what is evaluated; the EMA model, if there is one,
-    /// still serves the method. `model` is a network of the same shape; its values are overwritten
+    /// Adds an SWA model, which is then what is evaluated; the EMA model, if there is one, still
+    /// serves the method. `model` is a network of the same shape; its values are overwritten
     /// by the student's.
     #[must_use]
     pub fn with_swa(mut self, mut model: Model, swa: Swa) -> Self {

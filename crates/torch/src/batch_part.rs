@@ -24,13 +24,13 @@ pub struct BatchPart {
 }
 
 impl BatchPart {
-    /// All sequences of a batch, of these lengths in tokens.
+    /// All sequences of a batch with these lengths in tokens.
     pub fn whole(lengths: &[usize]) -> Self {
         Self::new(lengths, std::iter::once(0..lengths.len()))
     }
 
-    /// Of sequences of these lengths those in `own`, ranges of their numbers. Panics if the ranges
-    /// are not in rising order, or name sequences that are not there.
+    /// The sequences in `own`, ranges of their numbers, of a batch with these lengths in tokens.
+    /// Panics if the ranges are not in rising order, or name sequences that are not there.
     pub fn new(lengths: &[usize], own: impl IntoIterator<Item = Range<usize>>) -> Self {
         let ranges: Vec<Range<usize>> = own.into_iter().collect();
         let rising = ranges.windows(2).all(|two| two[0].end <= two[1].start);
@@ -62,12 +62,12 @@ impl BatchPart {
         Self::new(&all, ranges)
     }
 
-    /// Tokens of each sequence of the part.
+    /// The length in tokens of each sequence of the part.
     pub fn lengths(&self) -> &[usize] {
         &self.lengths
     }
 
-    /// Tokens of each sequence of the whole batch.
+    /// The length in tokens of each sequence of the whole batch.
     pub fn all(&self) -> &[usize] {
         &self.all
     }
@@ -87,7 +87,8 @@ impl BatchPart {
         &self.ranges
     }
 
-    /// The same of tokens.
+    /// Which rows the tokens of the part have in the whole batch: a range for each of
+    /// [`ranges`](Self::ranges).
     pub fn token_ranges(&self) -> &[Range<usize>] {
         &self.token_ranges
     }

@@ -213,16 +213,18 @@ pub fn set_tf32(allowed: bool) {
     ffi::tf32(allowed);
 }
 
-/// Call this in `main` before anything that must happen once. It restarts the program, in the same
-/// process and with the same arguments, with a setting that lets libtorch's threads wait only
-/// microseconds for each other before they sleep.
+/// Re-executes the current program with `GOMP_SPINCOUNT=1000`, in the same process and with the
+/// same arguments, unless `GOMP_SPINCOUNT` or `OMP_WAIT_POLICY` is set already, as it is after the
+/// restart. Call it in `main` before anything that must happen once. libtorch's threads then wait
+/// only microseconds for each other before they sleep.
 ///
 /// By default they keep their cores busy for milliseconds while they wait; where loaders or other
 /// programs need these cores, training becomes several times slower. The OpenMP library reads the
-/// setting before `main`, hence the restart. Nothing happens if `OMP_WAIT_POLICY` or
-/// `GOMP_SPINCOUNT` is set already, as it is after the restart. An error means that the program
-/// could not be restarted; it can go on.
-pub fn share_cores() -> io::Result<()> {
+/// variable before `main`, hence the restart.
+///
+/// # Errors
+/// If the program cannot be restarted; it can go on without.
+pub fn reexec_with_passive_spin() -> io::Result<()> {
     let is_set = |name| std::env::var_os(name).is_some();
     if is_set("OMP_WAIT_POLICY") || is_set("GOMP_SPINCOUNT") {
         return Ok(());
@@ -235,17 +237,18 @@ pub fn share_cores() -> io::Result<()> {
     Err(again.args(arguments).env("GOMP_SPINCOUNT", "1000").exec())
 }
 
-/// Call this early in `main`. Memory that tensors free then stays with the process instead of going
-/// back to the system, which would clear every page again in each step. On the CPU small networks
-/// train about 1.5 times as fast; peak memory stays about the same. Without glibc it does nothing.
-pub fn keep_memory() {
-    ffi::keep_memory();
+/// Lets the process keep the memory that tensors free. Otherwise it goes back to the system, which
+/// clears every page again in each step. Call it early in `main`. On the CPU small networks train
+/// about 1.5 times as fast; peak memory stays about the same. Without glibc it does nothing.
+pub fn retain_freed_memory() {
+    ffi::retain_freed_memory();
 }
 
-/// Ends the program, as the last thing that `main` does: flushes standard output, but does not run
-/// the destructors of C and C++ libraries. libtorch takes a tenth of a second to undo what it
-/// registered when it was loaded, of memory that the system takes back anyway.
-pub fn leave(status: u8) -> ! {
+/// Ends the program with this exit status, as the last thing that `main` does: flushes standard
+/// output, but does not run the destructors of C and C++ libraries. libtorch takes a tenth of a
+/// second to undo what it registered when it was loaded, in memory that the system takes back
+/// anyway.
+pub fn exit_skipping_destructors(status: u8) -> ! {
     // There is nobody left to tell.
     let _ = io::stdout().flush();
     ffi::exit_at_once(status)

@@ -291,7 +291,8 @@ pub(crate) fn depthwise(
     })
 }
 
-/// The same for training, without a bias: with kernels `[channels, 1, k, k]` and gradients.
+/// A depthwise convolution for training, with gradients and without a bias; the kernels are
+/// `[channels, 1, k, k]`.
 pub(crate) fn depthwise_train(x: &Tensor, weight: &Tensor, shape: [i64; 6]) -> Tensor {
     let [x, weight] = [x, weight].map(handle);
     made("depthwise convolution", |out| {
@@ -356,7 +357,7 @@ pub(crate) fn tf32(allowed: bool) {
 }
 
 /// Lets the allocator keep what is freed.
-pub(crate) fn keep_memory() {
+pub(crate) fn retain_freed_memory() {
     // SAFETY: no arguments; the allocator may be told at any time.
     unsafe { tutor_keep_memory() }
 }
@@ -401,7 +402,7 @@ pub(crate) fn send(tensor: &Tensor, device: Device) -> Tensor {
     })
 }
 
-/// The same of bytes, which become a tensor of this size.
+/// Copies bytes to a CUDA device, as [`send`] does, where they become a uint8 tensor of this size.
 pub(crate) fn send_bytes(bytes: &[u8], size: &[i64], device: Device) -> Tensor {
     assert_eq!(bytes.len() as i64, size.iter().product::<i64>(), "bytes of {size:?}");
     // SAFETY: the view has as many bytes as the slice, which is borrowed until the view is gone.

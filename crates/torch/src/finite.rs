@@ -1,4 +1,4 @@
-//! Finds tensors that hold something else than numbers.
+//! Finds tensors that contain NaN or infinity.
 
 use tch::{Kind, Tensor};
 

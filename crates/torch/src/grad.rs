@@ -17,8 +17,8 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
     all(grads(y, xs, GraphUse::Freed))
 }
 
-/// The same; the gradients have a graph, so that gradients of them can be taken. The graph of `y`
-/// is kept.
+/// The gradients of `y` by `xs`, as [`grad`] gives them, but with a graph, so that gradients of
+/// them can be taken. The graph of `y` is kept.
 ///
 /// ```
 /// use torch::{Tensor, grad::{grad, grad_with_graph}};

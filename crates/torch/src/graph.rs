@@ -35,7 +35,7 @@ pub enum Operation {
         weight: Array,
         /// `[outputs]`.
         bias: Array,
-        /// In both directions.
+        /// The stride in both directions.
         stride: i64,
         /// Zeros on every side; `None` is TensorFlow's SAME, under which the output has
         /// `ceil(side / stride)` places and an odd zero goes to the bottom and right.
@@ -64,7 +64,7 @@ pub enum Operation {
     MaxPool {
         /// Its side.
         kernel: i64,
-        /// In both directions.
+        /// The stride in both directions.
         stride: i64,
         /// Places added on every side, which never are the largest.
         padding: i64,
@@ -82,12 +82,12 @@ pub enum Operation {
     },
     /// Images to tokens, one a place, row by row.
     Tokens,
-    /// The same tokens before those of every image.
+    /// Puts these tokens, equal for every image, before the image's own.
     Before(
         /// `[1, tokens, width]`.
         Array,
     ),
-    /// The same numbers added to the tokens of every image.
+    /// Adds these numbers, equal for every image, to its tokens.
     Plus(
         /// `[1, tokens, width]`.
         Array,
@@ -101,7 +101,7 @@ pub enum Operation {
         /// What is added to variances.
         eps: f64,
     },
-    /// The same linear layer for each token.
+    /// A linear layer applied to each token.
     LinearOfTokens {
         /// `[outputs, inputs]`.
         weight: Array,
@@ -139,9 +139,9 @@ impl Value {
 /// An operation and what it is applied to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What is done.
+    /// The operation.
     pub operation: Operation,
-    /// With what: each is the input or the result of a step before.
+    /// What it is applied to: each is the graph's input or the result of a step before.
     pub inputs: Vec<Value>,
 }
 
@@ -154,7 +154,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Without operations yet, for images of this height and width.
+    /// A graph without operations yet, for images of this height and width.
     pub fn of_sides(sides: [i64; 2]) -> Self {
         Self { sides: Some(sides), ..Self::default() }
     }

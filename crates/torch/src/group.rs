@@ -7,24 +7,24 @@
 //! with its own message and exit status.
 //!
 //! Within a group ([`Group::within`]) what computes over a batch may ask for numbers of all
-//! processes' batches: [`mean`], [`least_share`], [`sum`]. Without a group they give what they are
-//! given, so that one process computes as ever.
+//! processes' batches: [`mean`], [`min_per_process`], [`sum`]. Without a group they give what they
+//! are given, so that one process computes as ever.
 //!
 //! NCCL is not part of this: groups are of processes that train on CPUs.
 
 mod ambient;
+mod heartbeat;
 mod launch;
-mod meeting;
 mod processes;
 mod reducer;
-mod roll_call;
+mod rendezvous;
 mod rows;
 
-pub(crate) use ambient::whole_batch_norm;
-pub use ambient::{current, least_share, mean, sum};
+pub(crate) use ambient::sync_batch_norm;
+pub use ambient::{current, mean, min_per_process, sum};
 pub use launch::{Ended, Launch, end_with_launcher};
-pub use meeting::{Launcher, Meeting, MeetingError};
 pub use processes::{Error, Group, Reduce, Work};
 pub use reducer::Reducer;
-pub use rows::{drawn, joint};
+pub use rendezvous::{Launcher, Rendezvous, RendezvousError};
+pub use rows::{draw_for_batch, joint};
 pub(crate) use rows::{gathered, own_rows};

@@ -38,7 +38,7 @@ pub enum HubError {
         /// What is wrong with it.
         fault: String,
     },
-    /// Tensors that are missing, surplus or of another shape: all of them, under transformers'
+    /// Tensors that are missing, unexpected or of another shape: all of them, under transformers'
     /// names.
     #[error("{}: {error}", path.display())]
     Mismatch {
@@ -175,8 +175,8 @@ pub fn renamed(
     for (name, tensor) in &weights.tensors {
         let Some(own) = ours(name) else { continue };
         if let Some((other, _)) = all.insert(own, (name, tensor)) {
-            let surplus = vec![format!("{name} beside {other}")];
-            let error = LoadError { surplus, ..LoadError::default() };
+            let unexpected = vec![format!("{name} beside {other}")];
+            let error = LoadError { unexpected, ..LoadError::default() };
             return Err(HubError::Mismatch { path: weights.source.clone(), error });
         }
     }
@@ -239,14 +239,14 @@ fn value(source: &Path, name: &str, data: &TensorData) -> Result<Tensor, HubErro
 /// [outline](Params::outline).
 ///
 /// # Errors
-/// When a tensor is missing, surplus or of another shape: all of them, with both shapes.
+/// When a tensor is missing, unexpected or of another shape: all of them, with both shapes.
 pub fn check(source: &Path, given: &Named<'_>, params: &Params) -> Result<(), HubError> {
     let mut error = LoadError::default();
     for p in params.iter() {
         match given.get(&p.name) {
             None => error.missing.push(p.name.clone()),
             Some((_, found)) if shape(found) == p.tensor.size() => {}
-            Some((_, found)) => error.shapes.push(ShapeError {
+            Some((_, found)) => error.mismatched.push(ShapeError {
                 name: p.name.clone(),
                 wanted: p.tensor.size(),
                 found: shape(found),
@@ -254,8 +254,8 @@ pub fn check(source: &Path, given: &Named<'_>, params: &Params) -> Result<(), Hu
         }
     }
     let names: BTreeSet<&str> = params.names().collect();
-    let surplus = given.iter().filter(|(name, _)| !names.contains(name.as_str()));
-    error.surplus.extend(surplus.map(|(_, (own, _))| (*own).to_owned()));
+    let unexpected = given.iter().filter(|(name, _)| !names.contains(name.as_str()));
+    error.unexpected.extend(unexpected.map(|(_, (own, _))| (*own).to_owned()));
     match error == LoadError::default() {
         true => Ok(()),
         false => Err(HubError::Mismatch { path: source.to_owned(), error }),

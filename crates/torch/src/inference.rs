@@ -14,9 +14,9 @@ use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
 /// becomes of the network that it was made of does not show. It runs in [`Mode::Eval`] and
-/// [`Mode::EvalWithNoise`] (others panic) and has no gradients. If one of the tensors holds
-/// something else than numbers, all that it gives is NaN: activations computed in place may turn
-/// such values into 0, and hide them.
+/// [`Mode::EvalWithNoise`] (others panic) and has no gradients. If one of the tensors
+/// contains NaN or infinity, all that it gives is NaN: activations computed in place may turn such
+/// values into 0, and hide them.
 ///
 /// ```
 /// use torch::nn::{Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, global_average_pool};
@@ -28,7 +28,7 @@ use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 ///     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
 ///         global_average_pool(&self.0.forward(x, mode))
 ///     }
-///     fn head(&self) -> &Linear {
+///     fn classifier(&self) -> &Linear {
 ///         &self.1
 ///     }
 /// }
@@ -46,7 +46,7 @@ use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 pub struct Inference {
     net: Box<dyn Net>,
     kind: Kind,
-    /// Whether all its tensors hold numbers.
+    /// Whether all its tensors are finite.
     finite: bool,
 }
 
@@ -72,7 +72,7 @@ impl Inference {
         Self { net: Box::new(net), kind, finite }
     }
 
-    /// In which numbers it computes.
+    /// The precision in which it computes.
     pub fn precision(&self) -> Precision {
         match self.kind {
             Kind::BFloat16 => Precision::Bfloat16,
@@ -86,8 +86,8 @@ impl Inference {
     pub fn graph(&self, sides: Option<[i64; 2]>) -> Option<Graph> {
         let mut graph = sides.map_or_else(Graph::default, Graph::of_sides);
         let images = graph.input();
-        let features = self.parts().graph(&mut graph, images)?;
-        self.parts().head().graph(&mut graph, features);
+        let features = self.as_features().graph(&mut graph, images)?;
+        self.as_features().classifier().graph(&mut graph, features);
         Some(graph)
     }
 
@@ -102,7 +102,7 @@ impl Inference {
         no_grad(|| in_parts(x, part))
     }
 
-    fn parts(&self) -> &dyn Features {
+    fn as_features(&self) -> &dyn Features {
         self.net.features().expect("a network with features and a head (torch::Features)")
     }
 }
@@ -112,23 +112,23 @@ impl Features for Inference {
         self.forward_from(0, x, mode)
     }
 
-    fn head(&self) -> &Linear {
-        self.parts().head()
+    fn classifier(&self) -> &Linear {
+        self.as_features().classifier()
     }
 
     fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
-        no_grad(|| self.parts().forward_head(&features.to_kind(Kind::Float), mode))
+        no_grad(|| self.as_features().forward_head(&features.to_kind(Kind::Float), mode))
     }
 
     fn stages(&self) -> usize {
-        self.parts().stages()
+        self.as_features().stages()
     }
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
-        self.run(x, mode, |x| self.parts().forward_stages(x, stages.clone(), mode))
+        self.run(x, mode, |x| self.as_features().forward_stages(x, stages.clone(), mode))
     }
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
-        self.run(x, mode, |x| self.parts().forward_from(stage, x, mode))
+        self.run(x, mode, |x| self.as_features().forward_from(stage, x, mode))
     }
 }

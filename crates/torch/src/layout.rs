@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use crate::device::tensor_on;
 use crate::ffi;
 
-/// The same images `[n, c, h, w]` with their channels last in memory; no copy where they are.
+/// The images `x` `[n, c, h, w]` with their channels last in memory; no copy where they are.
 pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }

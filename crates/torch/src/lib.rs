@@ -1,11 +1,11 @@
-//! A thin binding layer over libtorch.
+//! Networks, optimisers and process groups on libtorch: the only crate that depends on `tch`.
 //!
-//! It gives the crates above what training needs and no more: a [`Net`] trait with an explicit
-//! [`Mode`], parameters under the names of published checkpoints ([`Params`]), layers with
-//! TensorFlow's padding where a paper needs it ([`nn`]), per-sample losses ([`loss`]), optimisers
-//! whose state can be saved, a generator whose state can be restored, what reading published
-//! networks has in common ([`hub`]), and one binary that runs with
-//! and without a GPU.
+//! It has networks that are run in an explicit [`Mode`] ([`Net`], [`Model`]), parameters under the
+//! names of published checkpoints ([`Params`]), layers ([`nn`]), per-sample losses ([`loss`]),
+//! optimisers with serialisable state ([`optim`]), generators whose state can be restored
+//! ([`rng`]), data-parallel process groups on CPUs ([`group`]), inference and export graphs
+//! ([`Inference`], [`graph`]), files of tensors ([`store`]), and reading of Hugging Face folders
+//! ([`hub`]). One binary runs with and without a GPU ([`device`]).
 //!
 //! ```
 //! use torch::{Device, Kind, Mode, Net, Params, Tensor, nn::Linear};

@@ -21,9 +21,9 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     -logits.log_softmax(-1, Kind::Float).gather(-1, &labels.unsqueeze(-1), false).squeeze_dim(-1)
 }
 
-/// Targets with label smoothing: 1 − ε + ε/K for the class, ε/K for the others (Szegedy et al.
-/// 2016). `labels` is int64 `[batch]`; the result is float32 `[batch, classes]`.
-pub fn smooth(labels: &Tensor, classes: i64, epsilon: f64) -> Tensor {
+/// Soft targets with label smoothing: 1 − ε + ε/K for the class, ε/K for the others, of K classes
+/// (Szegedy et al. 2016). `labels` is int64 `[batch]`; the result is float32 `[batch, classes]`.
+pub fn smoothed_targets(labels: &Tensor, classes: i64, epsilon: f64) -> Tensor {
     labels.one_hot(classes).to_kind(Kind::Float) * (1.0 - epsilon) + epsilon / classes as f64
 }
 

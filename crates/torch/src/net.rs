@@ -24,7 +24,7 @@ pub trait Net {
 
     /// A perturbation of the samples `x` of independent normal numbers.
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
-        rng::drawn(x.device(), |device| x.to_device(device).randn_like())
+        rng::draw_on(x.device(), |device| x.to_device(device).randn_like())
     }
 
     /// The network as features and a head on them, if it is made of these: for methods that read
@@ -39,11 +39,11 @@ pub trait Features {
     /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor;
 
-    /// The last linear layer, which makes logits of features.
-    fn head(&self) -> &Linear;
+    /// The classifier: the last linear layer, from features `[batch, width]` to logits.
+    fn classifier(&self) -> &Linear;
 
-    /// Of how many stages, one after another, the layers before the features are made; 0 where the
-    /// network is in one piece. As many are announced by [`Scope::end_stage`].
+    /// The number of stages, one after another, of which the layers before the features are made; 0
+    /// where the network is in one piece. The network announces as many by [`Scope::end_stage`].
     fn stages(&self) -> usize {
         0
     }
@@ -73,17 +73,19 @@ pub trait Features {
     /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in
     /// some networks, what follows it.
     fn forward_head(&self, features: &Tensor, _mode: Mode) -> Tensor {
-        self.head().forward(features)
+        self.classifier().forward(features)
     }
 
-    /// The features under a perturbation, as [`Net::forward_perturbed`] says.
+    /// The features `[batch, width]` where `perturbation` is added to the samples `x` or to the
+    /// embeddings of their tokens, as in [`Net::forward_perturbed`].
     fn perturbed_features(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
         self.forward_features(&(x + perturbation), mode)
     }
 
-    /// The same as [`Net::random_perturbation`].
+    /// A perturbation of the samples `x` of independent normal numbers, for
+    /// [`perturbed_features`](Features::perturbed_features).
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
-        rng::drawn(x.device(), |device| x.to_device(device).randn_like())
+        rng::draw_on(x.device(), |device| x.to_device(device).randn_like())
     }
 }
 
@@ -144,64 +146,67 @@ impl Model {
     /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
     /// Panics if the network has no [`Features`].
     pub fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.parts().forward_features(x, mode)
+        self.as_features().forward_features(x, mode)
     }
 
-    /// The last linear layer. Panics if the network has no [`Features`].
-    pub fn last_layer(&self) -> &Linear {
-        self.parts().head()
+    /// The network's own classifier: its last linear layer. Panics if the network has no
+    /// [`Features`].
+    pub fn classifier(&self) -> &Linear {
+        self.as_features().classifier()
     }
 
     /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the
     /// network has no [`Features`].
     pub fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
-        self.parts().forward_head(features, mode)
+        self.as_features().forward_head(features, mode)
     }
 
-    /// The same network for partial training: its first `stages` stages stay as they are. Their
-    /// tensors are no longer [trainable](Params::trainable), and they run in [`Mode::Eval`]
-    /// whatever the mode is (so running statistics stay too), without a graph where the input needs
-    /// none. Of an EMA or SWA model of the network freeze the same stages. Panics if there are
-    /// fewer ([`Params::stages`]).
+    /// The network for partial training: its first `stages` stages stay as they are. Their tensors
+    /// are no longer [trainable](Params::trainable), and they run in [`Mode::Eval`] whatever the
+    /// mode is (so running statistics stay too), without a graph where the input needs none. Freeze
+    /// the same stages of an EMA or SWA model of the network. Panics if there are fewer stages
+    /// ([`Params::stages`]).
     #[must_use]
     pub fn freeze(self, stages: usize) -> Self {
-        self.partial(stages, true)
+        self.partial(0, stages)
     }
 
-    /// The same, for an input on which the first `stages` stages have been run already
-    /// ([`Features::forward_stages`]): only what follows them is run.
+    /// The network without its first `stages` stages, for inputs that are those stages' output
+    /// ([`Features::forward_stages`]). Their tensors are no longer
+    /// [trainable](Params::trainable). Panics if there are fewer stages ([`Params::stages`]).
     #[must_use]
-    pub fn behind(self, stages: usize) -> Self {
-        self.partial(stages, false)
+    pub fn skip_stages(self, stages: usize) -> Self {
+        self.partial(stages, stages)
     }
 
-    fn partial(mut self, stages: usize, run: bool) -> Self {
-        let known = self.parts().stages();
+    /// Freezes the first `stages` stages, and runs the network from stage `first` on.
+    fn partial(mut self, first: usize, stages: usize) -> Self {
+        let known = self.as_features().stages();
         assert!(stages <= known, "{stages} stages of a network that has {known}");
         assert_eq!(known, self.params.stages(), "stages that the network announced");
         self.params.freeze(stages);
-        let (first, net) = (if run { 0 } else { stages }, self.net);
-        Self { net: Box::new(Partial { net, first, stages }), ..self }
+        Self { net: Box::new(Partial { net: self.net, first, stages }), ..self }
     }
 
     /// Adds a linear layer on the features, whose tensors `name.weight` and `name.bias` come after
     /// those of the network. Panics if the network has no [`Features`] or the name is taken.
     pub fn add_head(&mut self, name: &str, outputs: i64) {
-        let width = self.parts().head().inputs();
+        let width = self.as_features().classifier().inputs();
         let device = self.params.device();
         let make = |scope: &mut Scope<'_>| Linear::new(&mut scope.sub(name), width, outputs);
         let head = self.params.extend(device, make);
         self.heads.push((name.to_owned(), head));
     }
 
-    /// An added head's logits of features `[batch, width]`. Panics if there is none of this name.
-    pub fn head(&self, name: &str, features: &Tensor) -> Tensor {
+    /// The outputs `[batch, outputs]` of the head that was [added](Self::add_head) under this name,
+    /// from features `[batch, width]`. Panics if there is none of this name.
+    pub fn forward_added_head(&self, name: &str, features: &Tensor) -> Tensor {
         let head = self.heads.iter().find(|(known, _)| known == name);
         let (_, head) = head.unwrap_or_else(|| panic!("no head was added under the name {name}"));
         head.forward(features)
     }
 
-    fn parts(&self) -> &dyn Features {
+    fn as_features(&self) -> &dyn Features {
         self.net.features().expect("a network with features and a head (torch::Features)")
     }
 }
@@ -253,7 +258,7 @@ struct Partial {
 }
 
 impl Partial {
-    fn parts(&self) -> &dyn Features {
+    fn as_features(&self) -> &dyn Features {
         self.net.features().expect("a network with stages")
     }
 }
@@ -263,22 +268,22 @@ impl Features for Partial {
         self.forward_from(self.first, x, mode)
     }
 
-    fn head(&self) -> &Linear {
-        self.parts().head()
+    fn classifier(&self) -> &Linear {
+        self.as_features().classifier()
     }
 
     fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
-        self.parts().forward_head(features, mode)
+        self.as_features().forward_head(features, mode)
     }
 
     fn stages(&self) -> usize {
-        self.parts().stages()
+        self.as_features().stages()
     }
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         let Range { start, end } = stages;
         let frozen = start..end.min(self.stages);
-        let stages = |x: &Tensor| self.parts().forward_stages(x, frozen.clone(), Mode::Eval);
+        let stages = |x: &Tensor| self.as_features().forward_stages(x, frozen.clone(), Mode::Eval);
         let x = match frozen.is_empty() {
             true => x.shallow_clone(),
             // The gradient of the input itself may be asked for.
@@ -287,13 +292,13 @@ impl Features for Partial {
         };
         match start.max(self.stages)..end {
             rest if rest.is_empty() => x,
-            rest => self.parts().forward_stages(&x, rest, mode),
+            rest => self.as_features().forward_stages(&x, rest, mode),
         }
     }
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.forward_stages(x, stage..stage.max(self.stages), mode);
-        self.parts().forward_from(stage.max(self.stages), &x, mode)
+        self.as_features().forward_from(stage.max(self.stages), &x, mode)
     }
 }
 
@@ -314,7 +319,7 @@ mod tests {
             self.norm.forward(x, mode)
         }
 
-        fn head(&self) -> &Linear {
+        fn classifier(&self) -> &Linear {
             &self.fc
         }
     }
@@ -339,7 +344,7 @@ mod tests {
             model.forward_head(&features, Mode::Eval),
             model.forward(&batch(0.0), Mode::Eval)
         );
-        assert_eq!(model.head("rotation", &features).size(), [4, 4]);
+        assert_eq!(model.forward_added_head("rotation", &features).size(), [4, 4]);
         let last: Vec<_> = model.params.names().skip(6).collect();
         assert_eq!(last, ["rotation.weight", "rotation.bias"]);
     }

@@ -40,7 +40,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Weights uniform in ±1/√outputs (as EfficientNet's classifier), bias 0.
+    /// A linear layer with weights uniform in ±1/√outputs (as EfficientNet's classifier), bias 0.
     pub fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64) -> Self {
         Self::with_init(
             scope,
@@ -50,16 +50,16 @@ impl Linear {
         )
     }
 
-    /// Weights as asked for, bias 0.
+    /// A linear layer with weights as `init` says, bias 0.
     pub fn with_init(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
         let weight = scope.tensor("weight", &[outputs, inputs], Role::Weight, init);
         let bias = scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0));
         Self { weight, bias, kind: None }
     }
 
-    /// The same for a layer that is not the last: in a network for
-    /// [inference](crate::Inference) it computes in that network's kind.
-    pub fn inner(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
+    /// A hidden linear layer, its weights as `init` says, bias 0; in an
+    /// [inference](crate::Inference) network it computes in that network's dtype.
+    pub fn hidden(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
         let Self { weight, bias, .. } = Self::with_init(scope, inputs, outputs, init);
         match scope.inference() {
             kind @ Some(of) => Self { weight: weight.to_kind(of), bias: bias.to_kind(of), kind },
@@ -81,14 +81,14 @@ impl Linear {
         }
     }
 
-    /// As an operation of a graph.
+    /// Adds the layer to `graph`, applied to `x` `[batch, inputs]`, and gives its result.
     pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
         let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
         graph.push(Operation::Linear { weight, bias }, &[x])
     }
 
-    /// As an operation of a graph on tokens; `scale` `[outputs]`, if there is one, multiplies what
-    /// comes out.
+    /// Adds the layer to `graph`, applied to each of the tokens `x` `[batch, tokens, inputs]`, and
+    /// gives its result; `scale` `[outputs]`, if there is one, multiplies that.
     pub fn graph_of_tokens(&self, graph: &mut Graph, x: Value, scale: Option<&Tensor>) -> Value {
         let scaled = |tensor: &Tensor, shape: &[i64]| match scale {
             Some(scale) => Array::of(&(tensor.detach() * scale.detach().view(shape))),
@@ -98,7 +98,7 @@ impl Linear {
         graph.push(Operation::LinearOfTokens { weight, bias }, &[x])
     }
 
-    /// `[batch, inputs]` to `[batch, outputs]`.
+    /// Applies the layer: `x` is `[batch, inputs]`, the result `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let y = match self.kind {
             Some(kind) => x.to_kind(kind).linear(&self.weight, Some(&self.bias)),
@@ -137,7 +137,8 @@ pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
     let (batch, options) = (x.size()[0], (Kind::Float, x.device()));
     let keep = 1.0 - rate;
     let survivors = |n: i64| {
-        group::drawn(&[n], |shape| Tensor::empty(shape, options).bernoulli_float_(keep)) / keep
+        group::draw_for_batch(&[n], |shape| Tensor::empty(shape, options).bernoulli_float_(keep))
+            / keep
     };
     match mode.noise() {
         _ if rate <= 0.0 => None,

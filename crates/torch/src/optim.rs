@@ -116,8 +116,10 @@ impl OptimConfig {
         self.build_with_rates(params, |_| 1.0)
     }
 
-    /// The same with a factor of the learning rate for each tensor by its name, as in fine-tuning
-    /// with rates that fall from layer to layer. The factors are no part of the state.
+    /// Makes the optimiser of all trainable tensors of `params`, each with its own learning rate:
+    /// `rate` gives, by the tensor's name, the factor of the learning rate of a step, as in
+    /// fine-tuning with rates that fall from layer to layer. The state is fresh, on the tensors'
+    /// device; the factors are no part of it.
     ///
     /// ```
     /// use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
@@ -229,20 +231,20 @@ impl Optimizer {
     /// });
     /// let bytes = [0, 1].map(|rank| {
     ///     let mut optimizer = OptimConfig::Adamw(AdamW::default()).build(&params);
-    ///     optimizer.share([rank, 2]);
+    ///     optimizer.share(rank, 2);
     ///     assert_eq!(optimizer.owners(), Some([0, 1].as_slice()));
     ///     optimizer.state_bytes()
     /// });
     /// let whole = OptimConfig::Adamw(AdamW::default()).build(&params).state_bytes();
     /// assert_eq!(bytes, [whole / 2; 2]);
     /// ```
-    pub fn share(&mut self, place: [usize; 2]) {
+    pub fn share(&mut self, rank: usize, size: usize) {
         assert!(self.slots.get().is_none(), "an optimiser is shared before it has state");
-        self.share = Some(Share::new(&self.params, place));
+        self.share = Some(Share::new(&self.params, rank, size));
     }
 
-    /// Whose the state of each parameter is, by rank, in the order of [`params`](Self::params);
-    /// `None` where it is all here.
+    /// The rank of the process that keeps each parameter's state, in the order of
+    /// [`params`](Self::params); `None` where it is all here.
     pub fn owners(&self) -> Option<&[usize]> {
         self.share.as_ref().map(|share| share.owners.as_slice())
     }
@@ -271,8 +273,9 @@ impl Optimizer {
         ffi::optim::clip_grad_norm(&self.params, max)
     }
 
-    /// The same without waiting for the device, on which the norm stays as a tensor `[]`. It has
-    /// to be looked at later: where it is infinite or NaN, the gradients are of no use.
+    /// Scales all gradients as [`clip_grad_norm`](Self::clip_grad_norm) does, without waiting for
+    /// the device, and gives the norm before that as a tensor `[]` on the device. It has to be
+    /// looked at later: where it is infinite or NaN, the gradients are of no use.
     pub fn clip_grad_norm_later(&mut self, max: f64) -> Tensor {
         ffi::optim::clip_grad_norm_later(&self.params, max)
     }
@@ -302,16 +305,17 @@ impl Optimizer {
         state
     }
 
-    /// By whom each entry of [`state`](Self::state) is kept; `None` is everybody.
+    /// The rank of the process that keeps each entry of [`state`](Self::state); `None` where all
+    /// keep it.
     pub fn state_owners(&self) -> Vec<Option<usize>> {
         let each = |i: usize| self.share.as_ref().map(|share| share.owners[i]);
         let slots = self.slots().iter().flat_map(|slot| (0..slot.tensors.len()).map(each));
         std::iter::once(None).chain(slots).collect()
     }
 
-    /// Takes over what [`state`](Self::state) gave. If a tensor is missing, surplus or of another
-    /// shape, the error ([`StoreError::Mismatch`]) names all such and nothing is changed. Of what
-    /// others keep the name and the shape are looked at.
+    /// Takes over what [`state`](Self::state) gave. If a tensor is missing, unexpected or of
+    /// another shape, the error ([`StoreError::Mismatch`]) names all such and nothing is changed.
+    /// Of what others keep the name and the shape are looked at.
     pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), StoreError> {
         let own = self.state();
         let wanted = own.iter().map(|(name, tensor)| (name.as_str(), tensor));

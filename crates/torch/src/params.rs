@@ -56,12 +56,36 @@ pub enum Init {
     },
 }
 
+impl Init {
+    /// A new float32 tensor of this shape on the CPU, filled so.
+    fn fill(self, shape: &[i64]) -> Tensor {
+        let options = (Kind::Float, Device::Cpu);
+        let uniform = |bound: f64| {
+            let _alone = rng::exclusive();
+            Tensor::empty(shape, options).uniform_(-bound, bound)
+        };
+        match self {
+            Init::Const(value) => Tensor::full(shape, value, options),
+            Init::Normal { std } => {
+                let _alone = rng::exclusive();
+                Tensor::randn(shape, options) * std
+            }
+            Init::TruncatedNormal { std } => {
+                // Between two deviations lies erf(√2) of the distribution.
+                let inner = 0.954_499_736_103_641_6;
+                uniform(inner).erfinv() * (std * std::f64::consts::SQRT_2)
+            }
+            Init::Uniform { bound } => uniform(bound),
+        }
+    }
+}
+
 /// The named tensors of a network, in the order in which it made them.
 #[derive(Debug, Default)]
 pub struct Params {
     entries: Vec<Param>,
     index: HashMap<String, usize>,
-    /// For each stage the number of tensors that there were at its end.
+    /// The number of tensors that there were at the end of each stage.
     stage_ends: Vec<usize>,
     /// How many of the first tensors training leaves as they are.
     frozen: usize,
@@ -111,7 +135,12 @@ impl Params {
     pub(crate) fn for_inference<N>(&self, kind: Kind, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         let (mut params, path) = (Params::default(), String::new());
         let device = self.device();
-        make(&mut Scope { params: &mut params, path, device, values: Values::Of(self, kind) })
+        make(&mut Scope {
+            params: &mut params,
+            path,
+            device,
+            values: Values::ForInference(self, kind),
+        })
     }
 
     /// The device of its tensors; the CPU where there is none.
@@ -193,7 +222,7 @@ impl Params {
 
     /// Copies every value from tensors of the same names, of any kind and on any device. PyTorch's
     /// counters, whose names end in `num_batches_tracked`, are passed over. If a tensor is missing,
-    /// surplus or of another shape, the error names all such and nothing is changed.
+    /// unexpected or of another shape, the error names all such and nothing is changed.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<(), LoadError> {
         let wanted = self.iter().map(|p| (p.name.as_str(), &p.tensor));
         store::check(wanted, tensors, |name| name.ends_with("num_batches_tracked"))?;
@@ -233,8 +262,8 @@ enum Values<'a> {
     New,
     /// There are none.
     Outline,
-    /// From a network that is made anew to compute in this kind.
-    Of(&'a Params, Kind),
+    /// Copies of those of a network that is made anew for inference in this kind.
+    ForInference(&'a Params, Kind),
     /// They are those of a network that is there.
     Shared(&'a Params),
     /// They are those of a network that is there, in another kind.
@@ -263,48 +292,27 @@ impl Scope<'_> {
     /// [inference](crate::Inference).
     pub fn inference(&self) -> Option<Kind> {
         match self.values {
-            Values::Of(_, kind) => Some(kind),
+            Values::ForInference(_, kind) => Some(kind),
             Values::New | Values::Outline | Values::Shared(_) | Values::InKind(..) => None,
         }
     }
 
     /// Makes a float32 tensor of this scope. Everything but a [`Role::Buffer`] requires a gradient.
     pub fn tensor(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> Tensor {
-        let options = (Kind::Float, Device::Cpu);
-        let known = |params: &Params, name: String| match params.get(&name) {
+        let name = self.full(name);
+        let known = |params: &Params| match params.get(&name) {
             Some(t) if t.size() == shape => t.detach(),
             found => panic!("{name} of shape {shape:?}, not {:?}", found.map(Tensor::size)),
         };
-        let value = match init {
-            _ if let Values::Of(params, _) = self.values => {
-                return known(params, self.full(name)).copy();
-            }
-            _ if let Values::Shared(params) = self.values => return known(params, self.full(name)),
-            _ if let Values::InKind(params, kind) = self.values => {
-                return known(params, self.full(name)).to_kind(kind);
-            }
-            _ if let Values::Outline = self.values => {
-                Tensor::zeros([1], options).expand(shape, false)
-            }
-            Init::Const(value) => Tensor::full(shape, value, options),
-            Init::Normal { std } => {
-                let _alone = rng::exclusive();
-                Tensor::randn(shape, options) * std
-            }
-            Init::TruncatedNormal { std } => {
-                // Between two deviations lies erf(√2) of the distribution.
-                let inner = 0.954_499_736_103_641_6;
-                let _alone = rng::exclusive();
-                let share = Tensor::empty(shape, options).uniform_(-inner, inner);
-                share.erfinv() * (std * std::f64::consts::SQRT_2)
-            }
-            Init::Uniform { bound } => {
-                let _alone = rng::exclusive();
-                Tensor::empty(shape, options).uniform_(-bound, bound)
-            }
+        let value = match self.values {
+            Values::ForInference(params, _) => return known(params).copy(),
+            Values::Shared(params) => return known(params),
+            Values::InKind(params, kind) => return known(params).to_kind(kind),
+            Values::Outline => Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand(shape, false),
+            Values::New => init.fill(shape),
         };
         let tensor = value.to_device(self.device).set_requires_grad(role != Role::Buffer);
-        self.params.push(self.full(name), tensor.shallow_clone(), role);
+        self.params.push(name, tensor.shallow_clone(), role);
         tensor
     }
 

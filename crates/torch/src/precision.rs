@@ -22,9 +22,10 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// In which `device` trains fastest: bfloat16 on AMD's processors with AVX512-BF16, on Intel's
-    /// with AMX, and on a GPU (where nobody has measured it yet), else float32. An Intel processor
-    /// with AVX512-BF16 and without AMX has instructions for bfloat16 and is slower with them.
+    /// The precision in which `device` trains fastest: bfloat16 on AMD's processors with
+    /// AVX512-BF16, on Intel's with AMX, and on a GPU (where nobody has measured it yet), else
+    /// float32. An Intel processor with AVX512-BF16 and without AMX has instructions for bfloat16
+    /// and is slower with them.
     pub fn fastest(device: Device) -> Self {
         match device != Device::Cpu || ffi::fast_bfloat16() {
             true => Self::Bfloat16,

@@ -45,7 +45,7 @@ pub fn exclusive() -> Exclusive {
 
 thread_local! {
     static HELD: Cell<bool> = const { Cell::new(false) };
-    /// Whether [`drawn`] takes numbers from the CPU's generator.
+    /// Whether [`draw_on`] takes numbers from the CPU's generator.
     static FROM_CPU: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -65,21 +65,22 @@ impl Drop for Exclusive {
     }
 }
 
-/// Random numbers for `device`: `draw` makes them on the device that it is given, from libtorch's
-/// generator there. That is `device` itself, or the CPU within [`from_cpu`].
-pub fn drawn(device: Device, draw: impl FnOnce(Device) -> Tensor) -> Tensor {
+/// Draws random numbers for `device`: `draw` makes them on the device that it is given, from
+/// libtorch's generator there. That is `device` itself, or the CPU within [`from_cpu`]; the result
+/// is on `device`.
+pub fn draw_on(device: Device, draw: impl FnOnce(Device) -> Tensor) -> Tensor {
     let _alone = exclusive();
     let from = source(device);
     let numbers = draw(from);
     if from == device { numbers } else { numbers.to_device(device) }
 }
 
-/// Whose generator [`drawn`] takes numbers for `device` from.
+/// Whose generator [`draw_on`] takes numbers for `device` from.
 fn source(device: Device) -> Device {
     if FROM_CPU.get() { Device::Cpu } else { device }
 }
 
-/// Runs `body` with all that [`drawn`] gives on this thread drawn from the CPU's generator and
+/// Runs `body` with all that [`draw_on`] gives on this thread drawn from the CPU's generator and
 /// copied to the device: after the same seed the same numbers on every device, so that what two
 /// devices make of them can be compared. A computation on the CPU is the same without it. Dropout
 /// and stochastic depth still draw on the device.
@@ -88,7 +89,7 @@ fn source(device: Device) -> Device {
 /// use torch::{Device, Kind, Tensor, rng};
 ///
 /// let _alone = rng::exclusive();
-/// let draw = || rng::drawn(Device::Cpu, |device| Tensor::rand([3], (Kind::Float, device)));
+/// let draw = || rng::draw_on(Device::Cpu, |device| Tensor::rand([3], (Kind::Float, device)));
 /// rng::seed(1);
 /// let first = draw();
 /// rng::seed(1);

@@ -23,7 +23,7 @@ pub struct Sequences {
 }
 
 impl Sequences {
-    /// Of these lengths.
+    /// The places of sequences with these lengths in rows, one after another.
     pub fn new(lengths: &[usize]) -> Self {
         let mut starts = vec![0_i64];
         starts.extend(lengths.iter().scan(0, |end, &length| {

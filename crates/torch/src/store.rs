@@ -55,40 +55,41 @@ pub enum StoreError {
     Mismatch(#[from] LoadError),
 }
 
-/// Every difference between the tensors that were wanted and those that were given.
+/// Every difference between the tensors of a network (or an optimiser's state) and those of a
+/// file.
 #[derive(Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
 pub struct LoadError {
-    /// Names that are wanted and not there.
+    /// Names in the network and not in the file.
     pub missing: Vec<String>,
-    /// Names that are there and not wanted.
-    pub surplus: Vec<String>,
-    /// Tensors of another shape.
-    pub shapes: Vec<ShapeError>,
+    /// Names in the file and not in the network.
+    pub unexpected: Vec<String>,
+    /// Tensors whose shape in the file is not that of the network.
+    pub mismatched: Vec<ShapeError>,
 }
 
-/// A tensor of another shape than wanted.
+/// A tensor whose shape in the file is not that of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError {
     /// The tensor.
     pub name: String,
-    /// The shape that is wanted.
+    /// Its shape in the network.
     pub wanted: Vec<i64>,
-    /// The shape that is there.
+    /// Its shape in the file.
     pub found: Vec<i64>,
 }
 
 impl LoadError {
     fn text(&self) -> String {
         let mut parts = Vec::new();
-        for (what, names) in [("missing", &self.missing), ("surplus", &self.surplus)] {
+        for (what, names) in [("missing", &self.missing), ("unexpected", &self.unexpected)] {
             if !names.is_empty() {
                 parts.push(format!("{} {what}: {}", names.len(), first(names)));
             }
         }
-        if !self.shapes.is_empty() {
+        if !self.mismatched.is_empty() {
             let each = self
-                .shapes
+                .mismatched
                 .iter()
                 .map(|s| format!("{} is {:?}, not {:?}", s.name, s.found, s.wanted));
             let each: Vec<_> = each.collect();
@@ -108,22 +109,22 @@ fn first(texts: &[String]) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-/// Compares the names and shapes of what is `wanted` with what is `given`; surplus names that
-/// `ignored` knows are fine. The error holds every difference, in the order of `wanted`, surplus
-/// ones sorted.
+/// Compares the names and shapes of what is `wanted` with what is `given`; unexpected names that
+/// `ignored` knows are fine. The error holds every difference, in the order of `wanted`, unexpected
+/// names sorted.
 pub(crate) fn check<'a>(
     wanted: impl Iterator<Item = (&'a str, &'a Tensor)>,
     given: &BTreeMap<String, Tensor>,
     ignored: impl Fn(&str) -> bool,
 ) -> Result<(), LoadError> {
     let mut error = LoadError::default();
-    let mut surplus: BTreeMap<&str, ()> =
+    let mut unexpected: BTreeMap<&str, ()> =
         given.keys().filter(|name| !ignored(name)).map(|name| (name.as_str(), ())).collect();
     for (name, tensor) in wanted {
-        surplus.remove(name);
+        unexpected.remove(name);
         match given.get(name) {
             None => error.missing.push(name.to_owned()),
-            Some(found) if found.size() != tensor.size() => error.shapes.push(ShapeError {
+            Some(found) if found.size() != tensor.size() => error.mismatched.push(ShapeError {
                 name: name.to_owned(),
                 wanted: tensor.size(),
                 found: found.size(),
@@ -131,7 +132,7 @@ pub(crate) fn check<'a>(
             Some(_) => {}
         }
     }
-    error.surplus = surplus.into_keys().map(str::to_owned).collect();
+    error.unexpected = unexpected.into_keys().map(str::to_owned).collect();
     if error == LoadError::default() { Ok(()) } else { Err(error) }
 }
 

@@ -19,13 +19,14 @@ pub struct StepLog {
     pub grad_norm: Option<f64>,
     /// Units trained on per second since the last log, without evaluations and checkpoints.
     pub throughput: f64,
-    /// What `throughput` counts: [`Throughput::unit`](crate::Throughput::unit).
+    /// The unit of `throughput`: [`Throughput::unit`](crate::Throughput::unit).
     pub unit: &'static str,
     /// Floating-point operations so far, over all the times the run was started; 0 where the
     /// objective does not count them.
-    pub operations: u64,
-    /// The same per second since the last log, without evaluations and checkpoints.
-    pub operations_per_second: f64,
+    pub flops: u64,
+    /// Floating-point operations per second since the last log, without evaluations and
+    /// checkpoints; 0 where the objective does not count them.
+    pub flops_per_second: f64,
     /// Seconds of wall clock spent on the run, over all the times it was started.
     pub seconds: f64,
     /// Seconds that the remaining steps will take at the pace since this start, evaluations and

@@ -93,7 +93,7 @@ pub enum CheckpointError {
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// Every tensor that is missing, surplus or of another shape or kind.
+        /// Every tensor that is missing, unexpected or of another shape or kind.
         faults: Vec<String>,
     },
 }
@@ -124,8 +124,8 @@ pub struct RunState {
     /// Seconds of wall clock spent so far, over all the times that the run was started.
     pub seconds: f64,
     /// Floating-point operations so far, where the objective counts them.
-    #[serde(default)]
-    pub operations: u64,
+    #[serde(default, rename = "operations")]
+    pub flops: u64,
     /// Length of metrics.jsonl in bytes.
     pub record_bytes: u64,
     /// Length of the event file in bytes.
@@ -222,8 +222,8 @@ impl Checkpoint {
             }
         }
         let wanted: BTreeSet<_> = wanted.iter().map(|(n, _)| n.as_str()).collect();
-        let surplus = part.keys().filter(|n| !wanted.contains(n.as_str()));
-        faults.extend(surplus.map(|n| format!("{prefix}{n} is surplus")));
+        let unexpected = part.keys().filter(|n| !wanted.contains(n.as_str()));
+        faults.extend(unexpected.map(|n| format!("{prefix}{n} is unexpected")));
         faults
     }
 
@@ -254,12 +254,7 @@ impl Checkpoint {
 fn digest(tensors: &[(String, Tensor)], meta: &BTreeMap<String, String>) -> io::Result<String> {
     let mut hash = Sha256::new();
     store::write(&mut hash, tensors, meta)?;
-    Ok(hex(&hash.finalize()))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// The folder of a run's checkpoints: `step-00000400.ckpt.safetensors`, …, `best.ckpt.safetensors`.
@@ -277,7 +272,8 @@ impl Checkpoints {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// The same folder for a process that does not write into it.
+    /// The checkpoints in a folder, for a process that does not write into it: the folder is not
+    /// made.
     pub(crate) fn beside(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }

@@ -67,7 +67,7 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// Without averages and without clipping.
+    /// A training without averages of the weights and without clipping, in one part a step.
     pub fn new(steps: u64, batch: usize, lr: Schedule, optim: OptimConfig) -> Self {
         Self {
             steps,
@@ -127,8 +127,8 @@ fn is_one(parts: &usize) -> bool {
 /// | key | default | what | range |
 /// |---|---|---|---|
 /// | `log` | 20 | steps between two rows of the record | at least 1 |
-/// | `evaluate` | 100 | steps between two evaluations; 0: only after the last step | |
-/// | `checkpoint` | 200 | steps between two checkpoints; 0: only after the last step | |
+/// | `evaluate` | 100 | steps between two evaluations; 0 evaluates after the last step only | |
+/// | `checkpoint` | 200 | steps between two checkpoints; 0 writes one after the last step only | |
 /// | `keep` | 2 | newest checkpoints that are kept | at least 1 |
 ///
 /// The last step is always logged, evaluated and checkpointed, and every evaluation that is the
@@ -139,9 +139,10 @@ fn is_one(parts: &usize) -> bool {
 pub struct Cadence {
     /// Steps between two rows of the record.
     pub log: u64,
-    /// Steps between two evaluations; 0: only after the last step.
+    /// Steps between two evaluations. 0 means that there is one only, after the last step.
     pub evaluate: u64,
-    /// Steps between two checkpoints; 0: only after the last step.
+    /// Steps between two checkpoints. 0 means that there is none but that of the last step and
+    /// those of evaluations that are the best so far.
     pub checkpoint: u64,
     /// Newest checkpoints that are kept.
     pub keep: usize,

@@ -22,7 +22,7 @@ impl ConfigError {
         Self { key: key.into(), fault: fault.into() }
     }
 
-    /// The same fault, of a key in the table `table`.
+    /// This fault with its key in the table `table`: `table.key`.
     #[must_use]
     pub fn within(self, table: &str) -> Self {
         Self { key: format!("{table}.{}", self.key), ..self }

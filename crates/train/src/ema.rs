@@ -33,12 +33,12 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// Without warm-up, running statistics averaged too.
+    /// An average without warm-up, which takes in running statistics too.
     pub fn new(decay: f64) -> Self {
         Self { decay, warmup: false, buffers: Buffers::Averaged }
     }
 
-    /// With warm-up, as in Noisy Student's code (TensorFlow's `num_updates`).
+    /// An average with warm-up, as in Noisy Student's code (TensorFlow's `num_updates`).
     pub fn with_warmup(decay: f64) -> Self {
         Self { warmup: true, ..Self::new(decay) }
     }

@@ -18,7 +18,8 @@ pub struct NonFinite {
     pub value: f64,
     /// The learning rate of the step.
     pub lr: f64,
-    /// Of a loss: the first parameter that was not finite, if one was not.
+    /// The first parameter that was not finite, if a term of the loss is not and a parameter was
+    /// not.
     pub parameter: Option<String>,
 }
 

@@ -121,6 +121,28 @@ fn check(options: &FitOptions<'_>) -> Result<(), FitError> {
     if faults.is_empty() { Ok(()) } else { Err(FitError::Config(faults)) }
 }
 
+/// The wall clock of a run.
+struct Clock {
+    /// When this start began.
+    began: Instant,
+    /// Seconds spent before this start.
+    before: f64,
+}
+
+impl Clock {
+    /// Seconds spent so far, over all the times the run was started.
+    fn seconds(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
+}
+
+/// How far this start had come when the last step was logged.
+struct Logged {
+    training: Pace,
+    /// Floating-point operations, over all the times the run was started.
+    flops: u64,
+}
+
 /// A run while it runs.
 struct Run<'a, O> {
     objective: &'a mut O,
@@ -137,12 +159,10 @@ struct Run<'a, O> {
     state: RunState,
     resumed_from: Option<u64>,
     /// Floating-point operations before this start.
-    operations_before: u64,
-    /// When this start began, and the seconds spent before.
-    start: (Instant, f64),
+    flops_before: u64,
+    clock: Clock,
     training: Pace,
-    /// Units, seconds and operations up to the last log.
-    logged: (u64, f64, u64),
+    logged: Logged,
     /// Losses that have not been checked yet.
     unchecked: Unchecked,
     newest: Option<PathBuf>,
@@ -197,8 +217,8 @@ impl<'a, O: Objective> Run<'a, O> {
                 newest = Some(stage.checkpoints().path(state.step));
             }
         }
-        let start = (Instant::now(), state.seconds);
-        let operations_before = state.operations;
+        let clock = Clock { began: Instant::now(), before: state.seconds };
+        let flops_before = state.flops;
         callback.started(Progress { step: state.step, steps: options.config.steps });
         Ok(Self {
             objective,
@@ -211,10 +231,10 @@ impl<'a, O: Objective> Run<'a, O> {
             log,
             state,
             resumed_from,
-            operations_before,
-            start,
+            flops_before,
+            clock,
             training: Pace::default(),
-            logged: (0, 0.0, operations_before),
+            logged: Logged { training: Pace::default(), flops: flops_before },
             unchecked: Unchecked::default(),
             newest,
             damaged,
@@ -226,14 +246,14 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     fn seconds(&self) -> f64 {
-        self.start.1 + self.start.0.elapsed().as_secs_f64()
+        self.clock.seconds()
     }
 
     /// Whether the time that the run may take is spent.
     fn is_over(&self) -> Result<bool, FitError> {
-        match self.options.seconds {
+        match self.options.time_limit {
             None => Ok(false),
-            Some(seconds) => self.any(self.seconds() >= seconds),
+            Some(limit) => self.any(self.seconds() >= limit.as_secs_f64()),
         }
     }
 
@@ -243,19 +263,19 @@ impl<'a, O: Objective> Run<'a, O> {
         self.any(asked)
     }
 
-    /// Whether it is so in any of the processes that train together.
-    fn any(&self, so: bool) -> Result<bool, FitError> {
+    /// Whether `flag` is true in any of the processes that train together.
+    fn any(&self, flag: bool) -> Result<bool, FitError> {
         match self.options.parallel {
-            None => Ok(so),
-            Some(parallel) => Ok(parallel.group().any(so)?),
+            None => Ok(flag),
+            Some(parallel) => Ok(parallel.group().any(flag)?),
         }
     }
 
-    /// Counts the operations so far, those of all processes together.
+    /// Counts the floating-point operations so far, those of all processes together.
     fn count(&mut self) -> Result<(), FitError> {
-        let own = self.objective.operations();
+        let own = self.objective.flops();
         let all = self.options.parallel.map_or(Ok(own), |parallel| parallel.sum(own))?;
-        self.state.operations = self.operations_before + all;
+        self.state.flops = self.flops_before + all;
         Ok(())
     }
 
@@ -275,8 +295,29 @@ impl<'a, O: Objective> Run<'a, O> {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
-        let (step, steps, lr) = (at.step, at.steps, config.lr.at(at));
+        let at = self.at();
+        let lr = self.options.config.lr.at(at);
+        self.accumulate_gradients(batches, at, lr)?;
+        self.apply_update(at, lr)?;
+        self.state.step += 1;
+        let at = self.at();
+        self.callback.stepped(at);
+        Ok(())
+    }
+
+    /// The gradients of a step, summed over the parts of its batches and averaged over the
+    /// processes.
+    fn accumulate_gradients<E>(
+        &mut self,
+        batches: &mut impl Iterator<Item = Result<O::Batch, E>>,
+        at: Progress,
+        lr: f64,
+    ) -> Result<(), FitError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let &FitOptions { config, precision, device, .. } = self.options;
+        let Progress { step, steps } = at;
         let mut losses = Vec::new();
         for number in 1..=config.accumulate {
             let batch = match batches.next() {
@@ -316,10 +357,16 @@ impl<'a, O: Objective> Run<'a, O> {
         if !losses.is_empty() {
             self.check_loss(lr, &Loss::sum(&losses))?;
         }
-        if let Some(reducer) = &self.reducer {
-            reducer.finish()?;
+        match &self.reducer {
+            Some(reducer) => Ok(reducer.finish()?),
+            None => Ok(()),
         }
-        if let Some(max) = config.clip_norm {
+    }
+
+    /// Changes the parameters by their gradients, and then what follows them: averages, and what
+    /// the processes have to have in common.
+    fn apply_update(&mut self, at: Progress, lr: f64) -> Result<(), FitError> {
+        if let Some(max) = self.options.config.clip_norm {
             self.clip_grad_norm(max, lr)?;
         }
         self.optimizer.step(lr);
@@ -330,11 +377,7 @@ impl<'a, O: Objective> Run<'a, O> {
         if let Some(shards) = &self.shards {
             shards.spread()?;
         }
-        self.within(|objective| no_grad(|| objective.after_step(at)))?;
-        self.state.step += 1;
-        let at = self.at();
-        self.callback.stepped(at);
-        Ok(())
+        self.within(|objective| no_grad(|| objective.after_step(at)))
     }
 
     /// Notes a step's loss, and looks at those that were noted before if it is time.
@@ -371,7 +414,7 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(())
     }
 
-    /// The losses and running statistics of the steps since the last check.
+    /// Checks that the losses and running statistics of the steps since the last check are finite.
     fn check_finite(&mut self) -> Result<(), FitError> {
         match self.unchecked.check(self.objective.params()) {
             Ok(()) => Ok(()),
@@ -379,7 +422,8 @@ impl<'a, O: Objective> Run<'a, O> {
         }
     }
 
-    /// The same, and everything that is evaluated and saved, as the last step left it.
+    /// Checks what [`check_finite`](Self::check_finite) does, and everything that is evaluated and
+    /// saved, as the last step left it.
     fn check_tensors(&mut self) -> Result<(), FitError> {
         self.check_finite()?;
         let Some((what, value)) = finite::first_bad(self.objective) else { return Ok(()) };
@@ -400,7 +444,7 @@ impl<'a, O: Objective> Run<'a, O> {
             resumed_from: self.resumed_from,
             seconds: self.seconds(),
             throughput: self.training.per_second(),
-            operations: self.state.operations,
+            flops: self.state.flops,
             evaluation: self.state.evaluation.clone(),
             best: self.state.best,
         }

@@ -1,5 +1,7 @@
 //! What [`fit`](crate::fit()) is told besides what it trains on.
 
+use std::time::Duration;
+
 use torch::Device;
 use torch::precision::Precision;
 
@@ -22,7 +24,7 @@ pub struct Throughput {
 /// let config = TrainConfig::new(400, 64, Schedule::constant(0.1), OptimConfig::default());
 /// let cadence = Cadence::default();
 /// let options = FitOptions {
-///     best: Some("validation_accuracy"),
+///     select_by: Some("validation_accuracy"),
 ///     throughput: Throughput { unit: "images", per_step: 512 },
 ///     ..FitOptions::new(&config, &cadence)
 /// };
@@ -35,18 +37,19 @@ pub struct FitOptions<'a> {
     pub config: &'a TrainConfig,
     /// How often to log, evaluate and checkpoint.
     pub cadence: &'a Cadence,
-    /// The name of the metric by which the best checkpoint is kept; `None` keeps no best.
-    pub best: Option<&'a str>,
+    /// The name of the metric that selects the best checkpoint, which is kept beside the newest;
+    /// `None` keeps no best.
+    pub select_by: Option<&'a str>,
     /// The precision in which the loss is computed.
     pub precision: Precision,
     /// Where the objective's tensors are.
     pub device: Device,
     /// What a step works on.
     pub throughput: Throughput,
-    /// Seconds of wall clock, over all the times the run was started, after which the step at hand
-    /// is the last one: it is logged, evaluated and checkpointed as such. `None` takes every step.
-    /// A run that is ended so does not repeat bit by bit.
-    pub seconds: Option<f64>,
+    /// Wall clock, over all the times the run was started, after which the step at hand is the last
+    /// one: it is logged, evaluated and checkpointed as such. `None` takes every step. A run that
+    /// is ended so does not repeat bit by bit.
+    pub time_limit: Option<Duration>,
     /// The processes that train together, each on its share of every batch; `None` where this one
     /// trains alone.
     pub parallel: Option<&'a Parallel>,
@@ -56,17 +59,17 @@ pub struct FitOptions<'a> {
 }
 
 impl<'a> FitOptions<'a> {
-    /// On the CPU in float32, without a best checkpoint and without a recipe's text; the pace
-    /// counts the labelled samples.
+    /// Options for the CPU and float32, without a best checkpoint, a time limit or a recipe's text;
+    /// the throughput counts labelled samples.
     pub fn new(config: &'a TrainConfig, cadence: &'a Cadence) -> Self {
         Self {
             config,
             cadence,
-            best: None,
+            select_by: None,
             precision: Precision::default(),
             device: Device::Cpu,
             throughput: Throughput { unit: "samples", per_step: config.batch as u64 },
-            seconds: None,
+            time_limit: None,
             parallel: None,
             recipe: "",
         }

@@ -91,7 +91,7 @@ pub use ema::Ema;
 pub use finite::NonFinite;
 pub use fit::fit;
 pub use fit_options::{FitOptions, Throughput};
-pub use logistic::Logistic;
+pub use logistic::{Logistic, LogisticConfig};
 pub use objective::{Loss, Objective, Progress, Values};
 pub use outcome::{FitError, Outcome, Summary};
 pub use parallel::{BatchStatistics, OptimizerState, Parallel};

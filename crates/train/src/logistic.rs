@@ -13,40 +13,50 @@ pub struct Logistic {
     pub bias: Tensor,
 }
 
+/// How a [`Logistic`] is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticConfig {
+    /// The inverse strength of the penalty, scikit-learn's `C`; above 0.
+    pub c: f64,
+    /// The fit ends when no element of the gradient, divided by `c` · n for n samples, is larger
+    /// than this.
+    pub tolerance: f64,
+}
+
+impl Default for LogisticConfig {
+    /// scikit-learn's: `c` 1 and a tolerance of 1e-4.
+    fn default() -> Self {
+        Self { c: 1.0, tolerance: 1e-4 }
+    }
+}
+
 impl Logistic {
-    /// The minimum of `c` · Σ cross-entropy + ½ ‖weight‖², the bias without penalty: what
+    /// Fits the minimum of `c` · Σ cross-entropy + ½ ‖weight‖², the bias without penalty: what
     /// scikit-learn's `LogisticRegression(C=c)` fits. `x` are features `[n, width]`, `y` classes
     /// `[n]` (int64) below `classes`; the result does not depend on the generator. Found by L-BFGS
-    /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5), to scikit-learn's
-    /// tolerance of 1e-4 ([`Logistic::fit_to`]). Panics if there is no sample or `c` is not above
-    /// 0.
+    /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5). Panics if there is no
+    /// sample or `c` is not above 0.
     ///
     /// ```
     /// use torch::Tensor;
-    /// use train::Logistic;
+    /// use train::{Logistic, LogisticConfig};
     /// let x = Tensor::from_slice(&[-2.0f32, -1.0, 1.0, 2.0]).view([4, 1]);
     /// let y = Tensor::from_slice(&[0i64, 0, 1, 1]);
-    /// let probe = Logistic::fit(&x, &y, 2, 1.0);
+    /// let probe = Logistic::fit(&LogisticConfig::default(), &x, &y, 2);
     /// assert_eq!(probe.logits(&x).argmax(1, false), y);
     /// ```
-    pub fn fit(x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
-        Self::fit_to(1e-4, x, y, classes, c)
+    pub fn fit(config: &LogisticConfig, x: &Tensor, y: &Tensor, classes: i64) -> Self {
+        Self::fit_until(config, x, y, classes, &|| false)
     }
 
-    /// The same until no element of the gradient, divided by `c` · n, is larger than `tolerance`.
-    pub fn fit_to(tolerance: f64, x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
-        Self::fit_while(&|| true, tolerance, x, y, classes, c)
-    }
-
-    /// The same as long as `goes_on` says so, which is asked before each step; then it is where the
-    /// search has come to.
-    pub fn fit_while(
-        goes_on: &dyn Fn() -> bool,
-        tolerance: f64,
+    /// Fits as [`fit`](Self::fit) does, and ends early once `stop`, which is asked before each step
+    /// of L-BFGS, returns true: the result is where the search has come to.
+    pub fn fit_until(
+        config: &LogisticConfig,
         x: &Tensor,
         y: &Tensor,
         classes: i64,
-        c: f64,
+        stop: &dyn Fn() -> bool,
     ) -> Self {
         let (n, width) = x.size2().expect("features [n, width]");
         no_grad(|| {
@@ -65,7 +75,7 @@ impl Logistic {
             let x = Tensor::cat(&[&x, &x.new_ones([n, 1], (Kind::Double, x.device()))], 1);
             let forward = |w: &Tensor| x.matmul(&w.tr());
             let backward = |error: &Tensor| error.tr().matmul(&x);
-            let w = Self::minimum(goes_on, tolerance, (forward, backward), width, y, classes, c);
+            let w = Self::minimum(config, (forward, backward), width, y, classes, stop);
             let (weight, bias) = (w.narrow(1, 0, width), w.select(1, width));
             let weight = basis.map_or(weight.shallow_clone(), |q| weight.matmul(&q.tr()));
             Self::of(&weight, &bias)
@@ -77,8 +87,9 @@ impl Logistic {
         Self { weight, bias }
     }
 
-    /// As [`Logistic::fit_to`], of features that are mostly 0. `y` and the result are on the CPU.
-    pub fn fit_sparse(tolerance: f64, x: &SparseRows, y: &Tensor, classes: i64, c: f64) -> Self {
+    /// Fits as [`fit`](Self::fit) does, to features `x` `[n, width]` that are mostly 0. `y` and the
+    /// result are on the CPU.
+    pub fn fit_sparse(config: &LogisticConfig, x: &SparseRows, y: &Tensor, classes: i64) -> Self {
         let (n, width) = (x.size().0 as i64, x.size().1 as i64);
         assert!(n == y.numel() as i64, "{n} rows of features and {} classes", y.numel());
         no_grad(|| {
@@ -88,7 +99,7 @@ impl Logistic {
                 Tensor::cat(&[x.transposed_times(error), bias], 0).tr()
             };
             let all = (forward, backward);
-            let w = Self::minimum(&|| true, tolerance, all, width, y, classes, c);
+            let w = Self::minimum(config, all, width, y, classes, &|| false);
             Self::of(&w.narrow(1, 0, width), &w.select(1, width))
         })
     }
@@ -96,13 +107,12 @@ impl Logistic {
     /// The minimum `[classes, width + 1]` with the bias in the last column, where `forward` gives
     /// the logits `[n, classes]` of such a weight, and `backward` its gradient from theirs.
     fn minimum(
-        goes_on: &dyn Fn() -> bool,
-        tolerance: f64,
+        &LogisticConfig { c, tolerance }: &LogisticConfig,
         (forward, backward): (impl Fn(&Tensor) -> Tensor, impl Fn(&Tensor) -> Tensor),
         width: i64,
         y: &Tensor,
         classes: i64,
-        c: f64,
+        stop: &dyn Fn() -> bool,
     ) -> Tensor {
         let n = y.numel();
         assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
@@ -119,7 +129,7 @@ impl Logistic {
             (value.double_value(&[]), gradient)
         };
         let start = Tensor::zeros([classes, width + 1], numbers);
-        minimise(problem, start, tolerance * c * n as f64, goes_on)
+        minimise(problem, start, tolerance * c * n as f64, stop)
     }
 
     /// The logits `[n, classes]` of features `[n, width]`.
@@ -136,12 +146,12 @@ const MEMORY_BYTES: usize = 256 << 20;
 const MOST_ITERATIONS: usize = 2000;
 
 /// Minimises a smooth convex function that gives its value and gradient, until no element of the
-/// gradient is larger than `enough`, or `goes_on` says no.
+/// gradient is larger than `enough`, or `stop` returns true.
 fn minimise(
     problem: impl Fn(&Tensor) -> (f64, Tensor),
     start: Tensor,
     enough: f64,
-    goes_on: &dyn Fn() -> bool,
+    stop: &dyn Fn() -> bool,
 ) -> Tensor {
     let memory = (MEMORY_BYTES / (16 * start.numel())).clamp(LEAST_MEMORY, MEMORY);
     let dot = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
@@ -149,7 +159,7 @@ fn minimise(
     let (mut value, mut gradient) = problem(&at);
     let mut pairs: Vec<(Tensor, Tensor, f64)> = Vec::new();
     for _ in 0..MOST_ITERATIONS {
-        if gradient.abs().max().double_value(&[]) <= enough || !goes_on() {
+        if gradient.abs().max().double_value(&[]) <= enough || stop() {
             break;
         }
         let mut direction = -&gradient;

@@ -54,7 +54,7 @@ pub trait Objective {
 
     /// Floating-point operations of all losses so far and of their gradients
     /// ([`torch::flops`]); 0, which is never shown, where they are not counted.
-    fn operations(&self) -> u64 {
+    fn flops(&self) -> u64 {
         0
     }
 
@@ -137,7 +137,7 @@ impl Loss {
         terms.fold(first, |sum, term| sum + term)
     }
 
-    /// The same numbers without their graph.
+    /// A copy of this loss whose values have no graph.
     pub fn detach(&self) -> Loss {
         let terms = self.terms.iter().map(|(n, w, t)| (n.clone(), *w, t.detach())).collect();
         let notes = self.notes.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
@@ -167,7 +167,8 @@ impl Loss {
         sum
     }
 
-    /// The same numbers without their graphs, each the mean over the processes of a group.
+    /// A copy of this loss in which each value is the mean over the processes of a group, without a
+    /// graph.
     pub(crate) fn averaged(&self, group: &Group) -> Result<Loss, torch::group::Error> {
         let mut mean = self.detach();
         let all = mean.terms.iter_mut().map(|t| &mut t.2);

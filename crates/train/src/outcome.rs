@@ -82,7 +82,7 @@ pub enum FitError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The evaluation does not give the metric by which the best checkpoint is chosen.
-    #[error("best: the evaluation gives no `{metric}`; it gives {}", given.join(", "))]
+    #[error("select_by: the evaluation gives no `{metric}`; it gives {}", given.join(", "))]
     NoMetric {
         /// The name that was asked for.
         metric: String,
@@ -136,11 +136,11 @@ pub struct Summary {
     pub throughput: f64,
     /// Floating-point operations of all steps, over all the times the run was started; 0 where the
     /// objective does not count them.
-    pub operations: u64,
+    pub flops: u64,
     /// The latest evaluation; a value that was not finite is NaN once it was read from a
     /// checkpoint.
     pub evaluation: Vec<Metric>,
-    /// The best evaluation, if [`FitOptions::best`](crate::FitOptions::best) names a metric. Its
-    /// checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).
+    /// The best evaluation, if [`FitOptions::select_by`](crate::FitOptions::select_by) names a
+    /// metric. Its checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).
     pub best: Option<Best>,
 }

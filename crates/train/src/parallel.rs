@@ -8,7 +8,7 @@
 //!
 //! Nothing here depends on how many processes there are: a checkpoint of four is one for two.
 
-use std::io;
+use std::ops::Range;
 
 use metrics::Metric;
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,11 @@ use crate::shards::Shards;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchStatistics {
-    /// Of the whole batch, which takes two sums over all processes a layer, forwards and backwards:
-    /// the same numbers as in a single process.
+    /// Synchronised batch norm: mean and variance of the whole batch, the same numbers as in a
+    /// single process. It takes two sums over all processes a layer, forwards and backwards.
     #[default]
     Whole,
-    /// Each process takes those of its own samples; running statistics are the mean over the
+    /// Mean and variance of each process's own samples; running statistics are the mean over the
     /// processes.
     Own,
 }
@@ -80,12 +80,12 @@ impl Parallel {
         generators: &mut [(Device, Tensor)],
     ) -> Result<(), Error> {
         let text = serde_json::to_vec(state).expect("plain data");
-        let text = self.group.from_first(&text)?;
+        let text = self.group.broadcast_bytes(&text)?;
         *state = serde_json::from_slice(&text).expect("what rank 0 wrote");
         let parts = [objective.params().tensors(), optimizer, objective.state()];
         let mut all: Vec<Tensor> = parts.into_iter().flatten().map(|(_, tensor)| tensor).collect();
         all.extend(generators.iter().map(|(_, state)| state.shallow_clone()));
-        self.group.equalize(&all)
+        self.group.broadcast_all(&all)
     }
 
     /// Leaves this process its share of the optimiser's state, if that is shared.
@@ -99,7 +99,7 @@ impl Parallel {
 
     /// What averages the gradients of these parameters.
     pub(crate) fn reducer(&self, params: &Params) -> Result<Reducer, Error> {
-        self.group.set_whole_batch_norm(self.statistics == BatchStatistics::Whole);
+        self.group.set_sync_batch_norm(self.statistics == BatchStatistics::Whole);
         let trained = params.trainable().filter(|p| p.tensor.requires_grad());
         let tensors: Vec<_> = trained.map(|p| p.tensor.shallow_clone()).collect();
         Reducer::new(&self.group, &tensors)
@@ -136,44 +136,36 @@ impl Parallel {
     pub(crate) fn metrics_of_first(&self, metrics: Vec<Metric>) -> Result<Vec<Metric>, Error> {
         let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let bytes = self.group.from_first(&bytes)?;
+        let bytes = self.group.broadcast_bytes(&bytes)?;
         let values = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("8")));
         Ok(metrics.into_iter().zip(values).map(|(m, value)| Metric { value, ..m }).collect())
     }
 }
 
-/// The share of one process in a batch: `0..n` split equally, in the order of ranks.
+/// Which of a batch's samples `0..batch` the process `rank` of `size` trains on, where all train on
+/// equally many, in the order of ranks. `None` where `batch` is not a multiple of `size`: the mean
+/// over the processes would count samples of small shards more than others. See
+/// [`balanced_shard`] for an evaluation, where sizes may differ.
 ///
 /// ```
-/// use train::parallel::share;
-/// assert_eq!(share(64, [1, 4]).expect("16 each"), 16..32);
-/// assert!(share(10, [0, 4]).is_err());
+/// use train::parallel::equal_shard;
+/// assert_eq!(equal_shard(64, 1, 4), Some(16..32));
+/// assert_eq!(equal_shard(10, 0, 4), None);
 /// ```
-///
-/// # Errors
-/// If the batch cannot be split equally: the mean over processes would count samples of small
-/// shares more than others.
-pub fn share(batch: usize, [rank, size]: [usize; 2]) -> io::Result<std::ops::Range<usize>> {
-    if !batch.is_multiple_of(size) {
-        let fault = format!(
-            "a batch of {batch} samples cannot be shared equally by {size} processes: take a \
-             multiple of {size}"
-        );
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, fault));
-    }
-    let own = batch / size;
-    Ok(rank * own..(rank + 1) * own)
+pub fn equal_shard(batch: usize, rank: usize, size: usize) -> Option<Range<usize>> {
+    batch.is_multiple_of(size).then(|| balanced_shard(batch, rank, size))
 }
 
-/// Which of `0..samples` a process measures, where each is to be measured once: they need not be a
-/// multiple of the processes, and a process may have none.
+/// Which of `0..samples` the process `rank` of `size` evaluates, where each is to be evaluated
+/// once, in the order of ranks. Sizes differ by at most one: `samples` need not be a multiple of
+/// `size`, and a process may have none.
 ///
 /// ```
-/// use train::parallel::part;
-/// let parts: Vec<_> = (0..4).map(|rank| part(7, [rank, 4])).collect();
-/// assert_eq!(parts, [0..2, 2..4, 4..6, 6..7]);
+/// use train::parallel::balanced_shard;
+/// let shards: Vec<_> = (0..4).map(|rank| balanced_shard(7, rank, 4)).collect();
+/// assert_eq!(shards, [0..2, 2..4, 4..6, 6..7]);
 /// ```
-pub fn part(samples: usize, [rank, size]: [usize; 2]) -> std::ops::Range<usize> {
+pub fn balanced_shard(samples: usize, rank: usize, size: usize) -> Range<usize> {
     let start = |r: usize| r * (samples / size) + r.min(samples % size);
     start(rank)..start(rank + 1)
 }

@@ -28,6 +28,7 @@ use crate::Progress;
 /// | `cosine-ramp-up` | `value · (1 − cos πt) / 2` (AdaMatch, arXiv 2106.04732, section 3.4) |
 /// | `sigmoid-ramp-up` | `value · exp(−5 (1 − t)²)` (Laine and Aila 2017) |
 /// | `sigmoid-ramp-down` | `value · exp(−12.5 φ²)` (Mean Teacher) |
+/// | `delayed` | 0 for the part `until` of the run, `value` from there on |
 ///
 /// ```
 /// use train::{Progress, Schedule};
@@ -168,6 +169,13 @@ pub enum Schedule {
         #[serde(default = "whole")]
         over: f64,
     },
+    /// 0 at first: what it weighs begins late.
+    Delayed {
+        /// The value from then on.
+        value: f64,
+        /// The part of the run before that.
+        until: f64,
+    },
 }
 
 /// How a warm-up and a decay that both begin at step 0 go together.
@@ -212,8 +220,8 @@ impl Schedule {
         Schedule::Constant { value, warmup: 0 }
     }
 
-    /// The same with a warm-up of at most so many steps. What knows nothing of the run's length, as
-    /// the inverse root of the step, or has no warm-up, stays as it is.
+    /// This schedule with its warm-up cut to at most `most` steps. What knows nothing of the run's
+    /// length, as the inverse root of the step, or has no warm-up, stays as it is.
     pub fn warmed_up_within(mut self, most: u64) -> Self {
         use Schedule as S;
         match &mut self {
@@ -229,7 +237,8 @@ impl Schedule {
             | S::RampUp { .. }
             | S::CosineRampUp { .. }
             | S::SigmoidRampUp { .. }
-            | S::SigmoidRampDown { .. } => {}
+            | S::SigmoidRampDown { .. }
+            | S::Delayed { .. } => {}
         }
         self
     }
@@ -295,6 +304,8 @@ impl Schedule {
                 let phi = ((at.fraction() - (1.0 - over)) / over).max(0.0);
                 value * (-12.5 * phi * phi).exp()
             }
+            S::Delayed { until, .. } if at.fraction() < until => 0.0,
+            S::Delayed { value, .. } => value,
         }
     }
 
@@ -346,6 +357,10 @@ impl Schedule {
             | S::CosineRampUp { value, over: o }
             | S::SigmoidRampUp { value, over: o }
             | S::SigmoidRampDown { value, over: o } => vec![at_least_0("value", value), over(o)],
+            S::Delayed { value, until } => {
+                let within = (0.0..=1.0).contains(&until);
+                vec![at_least_0("value", value), fault("until", until, within, "is not in [0, 1]")]
+            }
         };
         checks.into_iter().filter_map(Result::err).collect()
     }

@@ -71,7 +71,7 @@ impl Shards {
     /// Leaves to an optimiser without state the share of this process, unless it has that already.
     pub(crate) fn new(group: &Group, optimizer: &mut Optimizer) -> Self {
         if optimizer.owners().is_none() {
-            optimizer.share([group.rank(), group.size()]);
+            optimizer.share(group.rank(), group.size());
         }
         let owners = optimizer.owners().expect("it is shared");
         let mut buckets: Vec<Bucket> = Vec::new();

@@ -13,7 +13,8 @@ pub struct SparseRows {
 }
 
 impl SparseRows {
-    /// Of rows of (column, value). Panics if a column is not below `width`.
+    /// A matrix `[rows.len(), width]` with a (column, value) for each entry that is not 0. Panics
+    /// if a column is not below `width`.
     ///
     /// ```
     /// use torch::{Kind, Tensor};

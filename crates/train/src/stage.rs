@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use torch::store::{self, StoreError};
 use torch::{Params, finite};
 
-use crate::checkpoint::{CheckpointError, Checkpoints, hex};
+use crate::checkpoint::{CheckpointError, Checkpoints};
 
 /// A stage's folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +119,8 @@ impl StageDir {
         Ok(Self { path: path.to_owned(), checkpoints, _lock: Some(lock) })
     }
 
-    /// The same folder for a process that trains along and writes nothing: it is neither made nor
-    /// locked, and need not be there.
+    /// A stage's folder for a process that trains along and writes nothing: the folder is neither
+    /// made nor locked, and need not be there.
     pub fn beside(path: &Path) -> Self {
         let checkpoints = Checkpoints::beside(&path.join("checkpoints"));
         Self { path: path.to_owned(), checkpoints, _lock: None }
@@ -153,7 +153,7 @@ impl StageDir {
         let fault = match serde_json::from_slice::<Done>(&text) {
             Err(e) => format!("{}: {e}", mark.display()),
             Ok(done) => match fs::read(&weights) {
-                Ok(bytes) if hex(&Sha256::digest(&bytes)) == done.sha256 => {
+                Ok(bytes) if format!("{:x}", Sha256::digest(&bytes)) == done.sha256 => {
                     return Ok(Some(done));
                 }
                 Ok(_) => format!("{}: other bytes than done.json says", weights.display()),
@@ -177,7 +177,7 @@ impl StageDir {
         }
         let bytes = store::to_bytes(&tensors, &BTreeMap::new());
         atomic_file::write(&self.final_path(), &bytes)?;
-        let done = Done { sha256: hex(&Sha256::digest(&bytes)), summary };
+        let done = Done { sha256: format!("{:x}", Sha256::digest(&bytes)), summary };
         let text = serde_json::to_vec_pretty(&done).expect("plain data");
         atomic_file::write(&self.path.join("done.json"), &text)?;
         Ok(())

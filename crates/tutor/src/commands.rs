@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod corrupt;
 pub(crate) mod data;
 mod device;
+pub(crate) mod error_text;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod finetune;
@@ -23,23 +24,22 @@ pub(crate) mod pretrain;
 pub(crate) mod ranges;
 pub(crate) mod rate;
 mod refusal;
+mod reply_network;
 pub(crate) mod report;
 pub(crate) mod run;
-mod say;
+mod run_network;
 pub(crate) mod serve;
 pub(crate) mod show;
-mod skipped;
-mod tally;
+mod skip_bad;
+mod skipped_summary;
+mod stdout;
 mod text_tables;
-pub(crate) mod told;
 pub(crate) mod weights;
-mod which;
-mod whom;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use say::say;
+use stdout::say;
 
 /// The file that a command writes: the one that is named, in a folder that is there, or `default`,
 /// which replaces nothing.

@@ -11,7 +11,7 @@ mod text;
 
 use clap::{Parser, Subcommand};
 
-use commands::told::told_once;
+use commands::error_text::error_text;
 use run::interrupt::Interrupted;
 use run::note::{failed, note};
 
@@ -27,45 +27,45 @@ struct Cli {
 enum Command {
     /// List the recipes and their rows.
     List(commands::list::Args),
-    /// Make a classifier from labelled and unlabelled pictures or texts, without a recipe to write.
+    /// Train a classifier on your own labelled and unlabelled images or texts, without a recipe.
     Fit(commands::fit::Args),
-    /// Let networks learn from files of running text, as ELECTRA or a masked language model.
+    /// Pre-train a network on files of running text, as ELECTRA or a masked language model.
     Pretrain(commands::pretrain::Args),
-    /// Fine-tune a network of texts on a benchmark: GLUE, questions as SQuAD's, tagged words.
+    /// Fine-tune a network of texts on a benchmark: GLUE, questions as in SQuAD, or tagged words.
     Finetune(commands::finetune::Args),
-    /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
+    /// Run a recipe: train, measure, report. After a stop, the same command continues where it was.
     Run(commands::run::Args),
-    /// Run a recipe in several processes of this machine that train together.
+    /// Run a recipe, or label samples, in several processes on this machine.
     Launch(commands::launch::Args),
-    /// Print the table of a finished run.
+    /// Print the results of a finished run.
     Report(commands::report::Args),
-    /// Label pictures or texts with the result of a run.
+    /// Label images or texts with a network of a run.
     Predict(commands::predict::Args),
-    /// Score the result of a run, or published weights, on pictures or texts whose class is known.
+    /// Score a network of a run, or published weights, on labelled images or texts.
     Eval(commands::eval::Args),
-    /// Write a trained network as a file for other programs: safetensors, ONNX.
+    /// Write a trained network for other programs: as safetensors, ONNX, or a Hugging Face folder.
     Export(commands::export::Args),
-    /// Download or verify a data set; make pairs of dialogues, or a vocabulary; score translations.
+    /// Download or verify data sets, make dialogue pairs or a vocabulary, score translations.
     Data(commands::data::Args),
     /// Make paraphrases of texts by translating them there and back.
     Augment(commands::augment::Args),
-    /// Write corrupted copies of a folder of images, as ImageNet-C has them.
+    /// Write corrupted copies of a folder of images, in the layout of ImageNet-C.
     Corrupt(commands::corrupt::Args),
-    /// Draw what a policy, or the corruptions, do to images; mark the tokens that ELECTRA suspects.
+    /// Draw what a policy or the corruptions do to images; mark tokens that ELECTRA finds replaced.
     Show(commands::show::Args),
-    /// List, fetch, show or convert published weights to start from.
+    /// List, fetch, show or convert published weights.
     Weights(commands::weights::Args),
-    /// Let people rate the answers of chatbots in the browser: make a study, serve it, report.
+    /// Let people rate responses of chatbots in the browser: make a study, serve it, report.
     Rate(commands::rate::Args),
-    /// Talk to a network that replies: one of a run, or a published DialoGPT.
+    /// Talk to a network in the terminal: one of a run, or a published GPT-2 or DialoGPT.
     Chat(commands::chat::Args),
-    /// Talk to such a network in the browser, or by clients of OpenAI's chat completions.
+    /// Serve a network that replies, as a chat page and to clients of OpenAI's chat completions.
     Serve(commands::serve::Args),
-    /// Read a recipe and say what it would run, without running it.
+    /// Check a recipe and say what it would run, without running it.
     Check(commands::check::Args),
-    /// Compare what a GPU computes with what the CPU does.
+    /// Compare the results of a GPU with those of the CPU.
     Parity(commands::parity::Args),
-    /// Time a training step of a network at its full size, and a reply of one that replies.
+    /// Time a training step, or a reply, of a network at its full size.
     Measure(commands::measure::Args),
 }
 
@@ -85,7 +85,7 @@ impl Command {
 }
 
 fn main() {
-    torch::device::leave(run_command())
+    torch::device::exit_skipping_destructors(run_command())
 }
 
 /// What was asked for on the command line; returns the status of the process.
@@ -93,11 +93,11 @@ fn run_command() -> u8 {
     let cli: Cli = commands::ranges::parse(std::env::args_os());
     // Before anything else: it starts the program anew, which takes a quarter of a second.
     if cli.command.computes()
-        && let Err(error) = torch::device::share_cores()
+        && let Err(error) = torch::device::reexec_with_passive_spin()
     {
         note(&format!("warning: {error}; computing threads will spin while they wait"));
     }
-    torch::device::keep_memory();
+    torch::device::retain_freed_memory();
     run::memory::quiet();
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
@@ -137,7 +137,7 @@ fn run_command() -> u8 {
             130
         }
         Err(error) => {
-            failed(&format!("error: {}", told_once(&error)));
+            failed(&format!("error: {}", error_text(&error)));
             1
         }
     }
@@ -164,16 +164,13 @@ mod tests {
                     ("--max-turns", &["0"], count),
                     ("--max-occurrences", &["0"], count),
                     ("--max-subwords", &["0"], count),
-                    ("--least-count", &["0"], count),
+                    ("--min-count", &["0"], count),
                     ("--context", &["1"], "2 or more"),
                     ("--response", &["0"], "2 or more"),
-                    ("--tokens", &["0"], "259 or more"),
+                    ("--vocab-size", &["0"], "259 or more"),
                 ][..],
             ),
-            (
-                vocabulary,
-                &[("--vocab-size", &["5"], "6 or more"), ("--least-count", &["0"], count)],
-            ),
+            (vocabulary, &[("--vocab-size", &["5"], "6 or more"), ("--min-count", &["0"], count)]),
             (vocabulary, &[("--characters", &["0"], count)]),
             ("fit --labeled a", &[("--minutes", &["nan", "0", "-1"], above)]),
             ("fit --text a", &[("--minutes", &["inf"], above)]),
@@ -185,7 +182,7 @@ mod tests {
                     ("--batch", &["0"], count),
                     ("--lr", &["nan", "-0.1"], above),
                     ("--layer-decay", &["1.5", "0"], "above 0, at most 1"),
-                    ("--longest", &["2"], "3 or more"),
+                    ("--max-length", &["2"], "3 or more"),
                 ],
             ),
             (

@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::recipe::catalog::{self, RECIPES};
     use crate::run::driver::{self, Options};
+    use report::Subject;
 
     #[test]
     fn every_recipe_reads_both_ways_and_bears_its_name() {
@@ -189,6 +190,7 @@ mod tests {
             "cosine-ramp-up',value=1",
             "sigmoid-ramp-up',value=1",
             "sigmoid-ramp-down',value=1",
+            "delayed',value=1,until=0.5",
             "rsqrt-decay',scale=1,warmup=9,rule='flat'",
         ] {
             let set = [change(&format!("train.lr={{kind='{schedule}}}"))];
@@ -274,14 +276,14 @@ mod tests {
             + &expect("comparison = 'circles, vat - circles, supervised'");
         let rows = edit::parse_override("run_rows=vat").expect("an override");
         let few = resolve(&text, false, false, &[rows]).expect("a recipe");
-        let rows: Vec<_> = few.head().expect.iter().map(|expected| &expected.row).collect();
-        assert!(rows.contains(&&Some("two-moons, vat".to_owned())), "{rows:?}");
-        let vat = |row: &&Option<String>| row.as_ref().is_some_and(|row| row.ends_with("vat"));
-        assert!(rows.iter().all(vat), "no comparison and no other row: {rows:?}");
+        let subjects: Vec<_> = few.head().expect.iter().map(|expected| &expected.subject).collect();
+        assert!(subjects.contains(&&Subject::Row("two-moons, vat".to_owned())), "{subjects:?}");
+        let vat = |of: &&Subject| matches!(of, Subject::Row(row) if row.ends_with("vat"));
+        assert!(subjects.iter().all(vat), "no comparison and no other row: {subjects:?}");
         let again = few.to_toml().expect("text");
         assert_eq!(resolve(&again, false, false, &[]).expect("it again").head(), few.head());
         let all = resolve(&text, false, false, &[]).expect("a recipe");
-        assert!(all.head().expect.len() > rows.len());
+        assert!(all.head().expect.len() > subjects.len());
         let steps = edit::parse_override("train.steps=5").expect("an override");
         assert!(resolve(&text, false, false, &[steps]).expect("it").head().expect.is_empty());
         assert!(resolve(&text, true, false, &[]).expect("it").head().expect.is_empty());

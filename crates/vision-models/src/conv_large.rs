@@ -167,7 +167,7 @@ impl Features for ConvLarge {
         global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 

@@ -428,7 +428,7 @@ impl Features for EfficientNet {
         Some(global_average_graph(graph, x))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.classifier
     }
 }

@@ -244,7 +244,7 @@ impl Features for FastNet {
         Some(global_average_graph(graph, x))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

@@ -77,8 +77,8 @@ pub struct Loaded {
     pub scheme: String,
     /// The head that stayed as it was, if it did.
     pub replaced_head: Option<ReplacedHead>,
-    /// Names in the file that the net has nothing for.
-    pub left_out: Vec<String>,
+    /// Names in the file and not in the network, which were passed over.
+    pub unexpected: Vec<String>,
     /// All that was done, in words, the file's own reading included.
     pub applied: Vec<String>,
     /// What an image needs, where it is known.
@@ -91,12 +91,13 @@ pub struct Loaded {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishedError {
-    /// Tensors that are missing, surplus or of another shape: all of them.
+    /// Tensors that are missing, unexpected or of another shape: all of them.
     #[error("{}: {error}{hint}", path.display())]
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// Every difference, missing and shapes under our names, surplus under those of the file.
+        /// Every difference: missing and mismatched tensors under our names, unexpected ones under
+        /// those of the file.
         error: LoadError,
         /// What the file says it is, and how its names were read.
         hint: String,
@@ -128,8 +129,8 @@ fn ignored(name: &str) -> bool {
 /// prefixes of wrappers removed, and kinds of numbers converted.
 ///
 /// # Errors
-/// When a tensor is missing, surplus or of another shape (the head aside, as `head` says), or holds
-/// integers, NaN or infinities. Nothing is changed then.
+/// When a tensor is missing, unexpected or of another shape (the head aside, as `head` says), or
+/// holds integers, NaN or infinities. Nothing is changed then.
 pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, PublishedError> {
     let wanted: BTreeMap<&str, &Tensor> =
         params.iter().map(|p| (p.name.as_str(), &p.tensor)).collect();
@@ -148,8 +149,8 @@ pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, Pu
         (Some(name), Head::Replace) => replace_head(name, &wanted, &mut tensors),
         _ => None,
     };
-    let left_out = left_out(&mut matched, own_head, head);
-    let error = differences(params, &tensors, matched.surplus.clone());
+    let unexpected = take_tolerated(&mut matched, own_head, head);
+    let error = differences(params, &tensors, matched.unexpected.clone());
     if error != LoadError::default() {
         let hint = hint(given, &matched);
         return Err(PublishedError::Mismatch { path: given.source.clone(), error, hint });
@@ -164,14 +165,14 @@ pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, Pu
         ),
         None => format!("no head in the file: a new one of {} outputs", head.wanted[0]),
     }));
-    if !left_out.is_empty() {
-        applied.push(format!("{} tensors left out: {}", left_out.len(), listed(&left_out)));
+    if !unexpected.is_empty() {
+        applied.push(format!("{} tensors left out: {}", unexpected.len(), listed(&unexpected)));
     }
     let faulty = |fault| PublishedError::Values { path: given.source.clone(), fault };
     Ok(Loaded {
         scheme: matched.scheme,
         replaced_head,
-        left_out,
+        unexpected,
         applied,
         preprocess: meta::preprocess(&given.meta).map_err(faulty)?,
         classes: meta::classes(&given.meta).map_err(faulty)?,
@@ -192,8 +193,8 @@ pub fn to_timm(given: &StateDict, blocks: &[usize]) -> Result<StateDict, Publish
     let missing = |name: &&str| !matched.tensors.contains_key(*name);
     let error = LoadError {
         missing: names.iter().copied().filter(missing).map(str::to_owned).collect(),
-        surplus: [matched.surplus.clone(), matched.outside.clone()].concat(),
-        shapes: Vec::new(),
+        unexpected: [matched.unexpected.clone(), matched.outside.clone()].concat(),
+        mismatched: Vec::new(),
     };
     if error != LoadError::default() {
         let hint = hint(given, &matched);
@@ -278,19 +279,19 @@ fn replace_head(
     Some(ReplacedHead { name: name.to_owned(), found, wanted: size })
 }
 
-/// Takes the names out of `matched.surplus` that may be left out: what stands beside the prefix,
-/// and, where the head may be replaced, layers that have nothing in common with the net.
-fn left_out(matched: &mut Matched, own_head: Option<&str>, head: Head) -> Vec<String> {
+/// Takes the unexpected names out of `matched` that may be passed over: what stands beside the
+/// prefix, and, where the head may be replaced, layers that have nothing in common with the net.
+fn take_tolerated(matched: &mut Matched, own_head: Option<&str>, head: Head) -> Vec<String> {
     let mut out = std::mem::take(&mut matched.outside);
     if head == Head::Replace {
         let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         // `layer3.22.…` belongs to a deeper net of the same kind; `projector.0.…` to none.
         let known: BTreeSet<String> = matched.used.iter().map(|name| first(name)).collect();
         let is_head = |name: &str| own_head.is_some() && HEADS.contains(&first(name).as_str());
-        let (foreign, own): (Vec<_>, Vec<_>) = std::mem::take(&mut matched.surplus)
+        let (foreign, own): (Vec<_>, Vec<_>) = std::mem::take(&mut matched.unexpected)
             .into_iter()
             .partition(|name| !known.contains(&first(name)) || is_head(name));
-        matched.surplus = own;
+        matched.unexpected = own;
         out.extend(foreign);
     }
     out
@@ -300,13 +301,13 @@ fn left_out(matched: &mut Matched, own_head: Option<&str>, head: Head) -> Vec<St
 fn differences(
     params: &Params,
     tensors: &BTreeMap<String, Tensor>,
-    surplus: Vec<String>,
+    unexpected: Vec<String>,
 ) -> LoadError {
-    let mut error = LoadError { surplus, ..LoadError::default() };
+    let mut error = LoadError { unexpected, ..LoadError::default() };
     for p in params.iter() {
         match tensors.get(&p.name) {
             None => error.missing.push(p.name.clone()),
-            Some(found) if found.size() != p.tensor.size() => error.shapes.push(ShapeError {
+            Some(found) if found.size() != p.tensor.size() => error.mismatched.push(ShapeError {
                 name: p.name.clone(),
                 wanted: p.tensor.size(),
                 found: found.size(),

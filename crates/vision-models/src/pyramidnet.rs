@@ -222,7 +222,7 @@ impl Features for PyramidNet {
         global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

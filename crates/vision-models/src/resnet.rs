@@ -240,7 +240,7 @@ impl Features for ResNet {
         Some(global_average_graph(graph, x))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

@@ -244,7 +244,7 @@ impl Features for ShakeShake {
         global_average_pool(&self.forward_stages(x, stage..self.stages(), mode).relu())
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

@@ -201,7 +201,7 @@ impl Features for SmallNet {
         Some(global_average_graph(graph, x))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

@@ -149,7 +149,7 @@ impl VitConfig {
 }
 
 fn linear(scope: &mut Scope<'_>, name: &str, inputs: i64, outputs: i64) -> Linear {
-    Linear::inner(&mut scope.sub(name), inputs, outputs, Init::Normal { std: 0.02 })
+    Linear::hidden(&mut scope.sub(name), inputs, outputs, Init::Normal { std: 0.02 })
 }
 
 /// Attention and a perceptron, each a branch beside an identity.
@@ -309,7 +309,7 @@ impl Features for Vit {
         self.forward_from(0, x, mode)
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 

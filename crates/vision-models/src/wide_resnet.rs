@@ -374,7 +374,7 @@ impl Features for WideResNet {
         Some(torch::nn::global_average_graph(graph, x))
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }

@@ -11,6 +11,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// It names no host, which HTTP/1.1 asks for (RFC 9112, section 3.2).
+    NoHost,
+    /// It names several hosts.
+    Hosts,
     /// It is for a server of another name. A page that makes its own name lead to this machine (DNS
     /// rebinding) sends such requests.
     Name,
@@ -22,6 +26,7 @@ impl Refusal {
     /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
+            Self::NoHost | Self::Hosts => StatusCode::BAD_REQUEST,
             Self::Name => StatusCode::MISDIRECTED_REQUEST,
             Self::Site => StatusCode::FORBIDDEN,
         }
@@ -30,6 +35,8 @@ impl Refusal {
     /// The same in words.
     pub fn why(self) -> &'static str {
         match self {
+            Self::NoHost => "the request names no host",
+            Self::Hosts => "the request names two hosts",
             Self::Name => "the server is not known by this name (start it with --public-url)",
             Self::Site => "sent by a page of another site",
         }
@@ -57,7 +64,12 @@ pub fn protect(headers: &mut HeaderMap) {
 /// Why a request with these headers is not for a server that is reached at `url`, if it is not.
 pub fn refusal(method: &Method, headers: &HeaderMap, url: &str) -> Option<Refusal> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let host = text(header::HOST).unwrap_or_default();
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else { return Some(Refusal::NoHost) };
+    if hosts.any(|other| other != host) {
+        return Some(Refusal::Hosts);
+    }
+    let host = host.to_str().unwrap_or_default();
     if !is_ours(host, url) {
         return Some(Refusal::Name);
     }
@@ -104,6 +116,22 @@ mod tests {
             assert!(!is_ours(host, "https://study.example.org"), "{host}");
         }
         assert!(!is_ours("", "http://127.0.0.1:8642"));
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let mut headers = HeaderMap::new();
+        let check = |headers: &HeaderMap| {
+            let found = refusal(&Method::GET, headers, "http://127.0.0.1:8642");
+            found.map(|refusal| (refusal, refusal.status().as_u16()))
+        };
+        assert_eq!(check(&headers), Some((Refusal::NoHost, 400)));
+        headers.append(header::HOST, HeaderValue::from_static("localhost"));
+        assert_eq!(check(&headers), None);
+        headers.append(header::HOST, HeaderValue::from_static("localhost"));
+        assert_eq!(check(&headers), None);
+        headers.append(header::HOST, HeaderValue::from_static("evil.example.org"));
+        assert_eq!(check(&headers), Some((Refusal::Hosts, 400)));
     }
 
     #[test]

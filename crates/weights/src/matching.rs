@@ -82,8 +82,8 @@ pub struct Matched {
     pub tensors: BTreeMap<String, TensorData>,
     /// Published names behind the prefix that have a place.
     pub used: Vec<String>,
-    /// Published names behind the prefix that have no place.
-    pub surplus: Vec<String>,
+    /// Names in the file and not in the network, behind the prefix.
+    pub unexpected: Vec<String>,
     /// Names that do not begin with the prefix.
     pub outside: Vec<String>,
     /// What was done, in words.
@@ -126,7 +126,7 @@ pub fn best(
             continue;
         };
         let Some(target) = fits(short, scheme) else {
-            matched.surplus.push(short.to_owned());
+            matched.unexpected.push(short.to_owned());
             continue;
         };
         let places = parts.entry(target.name).or_default();
@@ -134,7 +134,7 @@ pub fn best(
         if earlier.0 == short {
             matched.used.push(short.to_owned());
         } else {
-            matched.surplus.push(short.to_owned());
+            matched.unexpected.push(short.to_owned());
         }
     }
     let mut joined = 0;
@@ -147,7 +147,9 @@ pub fn best(
                     joined += 1;
                     matched.tensors.insert(name, tensor);
                 }
-                None => matched.surplus.extend(parts.values().map(|(name, _)| (*name).to_owned())),
+                None => {
+                    matched.unexpected.extend(parts.values().map(|(name, _)| (*name).to_owned()))
+                }
             },
         }
     }
@@ -222,7 +224,7 @@ mod tests {
         assert_eq!(found.prefix, "module.backbone.");
         assert_eq!(found.tensors.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(
-            (found.surplus, found.outside),
+            (found.unexpected, found.outside),
             (vec!["x".to_owned()], vec!["module.head.a".to_owned()])
         );
         assert_eq!(found.applied, ["prefix module.backbone. removed"]);

@@ -4,7 +4,7 @@
 //! | key | meaning |
 //! |---|---|
 //! | `architecture` | the net by its name in timm, as `tf_efficientnet_lite0` |
-//! | `preprocess` | what an image needs, a [`Preprocess`] as JSON: `{"size":224,"crop":0.875,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}` |
+//! | `preprocess` | what an image needs, a [`Preprocess`] as JSON: `{"size":224,"crop":0.875,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}`, with `"squash":true` where images are brought to a square whatever their shape |
 //! | `classes` | the names of the classes in the order of the logits, a JSON list of texts |
 //! | `dataset` | what the weights were trained on, as `imagenet-1k` |
 //! | `licence` | the licence of the weights |
@@ -78,6 +78,7 @@ mod tests {
         let it = Preprocess {
             size: 224,
             crop: 0.875,
+            squash: false,
             interpolation: Interpolation::Bilinear,
             mean,
             std,

@@ -17,9 +17,9 @@ pub enum Interpolation {
     Lanczos,
 }
 
-/// What is done to an image before a net sees it: the shorter side is brought to `size / crop`
-/// pixels, a square of `size` is cut from the middle, and each channel of pixels in \[0, 1\]
-/// becomes (pixel − mean) / std.
+/// What is done to an image before a net sees it: the shorter side (with `squash`, both sides) is
+/// brought to `size / crop` pixels, a square of `size` is cut from the middle, and each channel of
+/// pixels in \[0, 1\] becomes (pixel − mean) / std.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
@@ -27,6 +27,9 @@ pub struct Preprocess {
     pub size: u32,
     /// The square's share of the shorter side, in (0, 1\].
     pub crop: f64,
+    /// Whether both sides are brought to the same length, whatever the shape of the image.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub squash: bool,
     /// How the image is brought to its size.
     pub interpolation: Interpolation,
     /// What is subtracted from each channel of pixels in \[0, 1\].
@@ -70,7 +73,8 @@ mod tests {
     fn the_shorter_side_is_timms() {
         let at = |size, crop| {
             let (mean, std) = (vec![0.5; 3], vec![0.5; 3]);
-            let it = Preprocess { size, crop, interpolation: Interpolation::Bicubic, mean, std };
+            let (interpolation, squash) = (Interpolation::Bicubic, false);
+            let it = Preprocess { size, crop, squash, interpolation, mean, std };
             it.check().expect("it is fine");
             it.shorter_side()
         };

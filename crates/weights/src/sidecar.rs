@@ -1,5 +1,7 @@
-//! The JSON files that the Hugging Face hub has beside weights: what they say about the net and its
-//! images.
+//! The JSON files that the Hugging Face hub has beside weights: what they say about the net, its
+//! classes and its images.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,6 +25,11 @@ pub(crate) fn add(read: &mut StateDict) -> Result<(), WeightsError> {
     {
         read.meta.insert(meta::ARCHITECTURE.to_owned(), architecture.to_owned());
     }
+    if !read.meta.contains_key(meta::CLASSES)
+        && let Some(classes) = config.as_ref().and_then(classes)
+    {
+        meta::set_classes(&mut read.meta, &classes);
+    }
     if !read.meta.contains_key(meta::PREPROCESS) {
         let of_timm = config.as_ref().and_then(of_timm).map(|p| (p, "config.json"));
         let found = of_timm
@@ -36,6 +43,47 @@ pub(crate) fn add(read: &mut StateDict) -> Result<(), WeightsError> {
         }
     }
     Ok(())
+}
+
+/// The names of the classes in the order of the logits: timm's `label_names`, else transformers'
+/// `id2label`. None if they are only numbered, as `LABEL_0`, or if a number has no name. Names that
+/// several classes have get the number behind them: `crane (134)` and `crane (517)`.
+fn classes(config: &Value) -> Option<Vec<String>> {
+    let of_timm = [&config["label_names"], &config["pretrained_cfg"]["label_names"]];
+    let of_transformers = [&config["id2label"]];
+    let mut names = of_timm.into_iter().chain(of_transformers).find_map(in_order)?;
+    let is_numbered = |name: &String| {
+        let number = name.strip_prefix("LABEL_");
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if names.iter().all(is_numbered) {
+        return None;
+    }
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for name in &names {
+        if !seen.insert(name.clone()) {
+            twice.insert(name.clone());
+        }
+    }
+    for (number, name) in names.iter_mut().enumerate() {
+        if twice.contains(name) {
+            *name = format!("{name} ({number})");
+        }
+    }
+    Some(names)
+}
+
+/// The texts of a list, or of an object with the keys 0, 1, ... in the order of these numbers.
+fn in_order(value: &Value) -> Option<Vec<String>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if let Some(list) = value.as_array() {
+        return list.iter().map(text).collect::<Option<Vec<_>>>().filter(|list| !list.is_empty());
+    }
+    let object = value.as_object()?;
+    let named = object.iter().map(|(key, name)| Some((key.parse::<usize>().ok()?, text(name)?)));
+    let named: BTreeMap<usize, String> = named.collect::<Option<_>>()?;
+    let whole = named.len() == object.len() && named.keys().copied().eq(0..named.len());
+    (whole && !named.is_empty()).then(|| named.into_values().collect())
 }
 
 fn numbers(value: &Value) -> Option<Vec<f64>> {
@@ -58,6 +106,7 @@ fn of_timm(config: &Value) -> Option<Preprocess> {
     Some(Preprocess {
         size: pixels(of["input_size"].get(1)?)?,
         crop: of["crop_pct"].as_f64()?,
+        squash: of["crop_mode"] == "squash",
         interpolation,
         mean: numbers(&of["mean"])?,
         std: numbers(&of["std"])?,
@@ -65,22 +114,75 @@ fn of_timm(config: &Value) -> Option<Preprocess> {
 }
 
 /// The settings of transformers' image processors. The number of an interpolation is Pillow's.
+///
+/// Sides of `size` are those to which images are brought whatever their shape, but for a
+/// `shortest_edge`, and for a single number where the processor takes it for one. ConvNeXT's
+/// (`crop_pct`, models/convnext/image_processing_convnext.py) cuts `shortest_edge` out of images
+/// whose shorter side is that by `crop_pct`, and from 384 pixels on does not cut.
 fn of_transformers(config: &Value) -> Option<Preprocess> {
     let side = |value: &Value| {
-        pixels(value)
-            .or_else(|| pixels(&value["shortest_edge"]))
-            .or_else(|| pixels(&value["height"]))
+        pixels(value).or_else(|| pixels(&value["shortest_edge"])).or_else(|| {
+            let sides = [&value["height"], &value["width"]].map(pixels);
+            sides[0].filter(|_| sides[0] == sides[1])
+        })
     };
-    let shorter = side(&config["size"])?;
+    let processor = config["image_processor_type"]
+        .as_str()
+        .or_else(|| config["feature_extractor_type"].as_str())
+        .unwrap_or_default();
+    let given = side(&config["size"])?;
     let cropped = config["do_center_crop"].as_bool().unwrap_or(false);
-    let size = cropped.then(|| side(&config["crop_size"])).flatten().unwrap_or(shorter);
+    let by_kind = match config["crop_pct"].as_f64() {
+        None if processor.starts_with("ConvNext") => Some(224.0 / 256.0),
+        crop => crop,
+    };
+    let mut squash = config["size"].get("height").is_some()
+        || by_kind.is_none()
+            && config["size"].is_u64()
+            && match processor {
+                "" => !cropped,
+                named => ["ViT", "DeiT", "Beit"].iter().any(|kind| named.starts_with(kind)),
+            };
+    let (size, crop) = match by_kind {
+        Some(_) if !cropped && given >= 384 => {
+            squash = true;
+            (given, 1.0)
+        }
+        Some(crop) if !cropped => (given, crop),
+        crop => {
+            let size = cropped.then(|| side(&config["crop_size"])).flatten().unwrap_or(given);
+            (size, f64::from(size) / f64::from(given) * crop.unwrap_or(1.0))
+        }
+    };
     let interpolation = match config["resample"].as_u64()? {
         0 => Interpolation::Nearest,
         1 => Interpolation::Lanczos,
         3 => Interpolation::Bicubic,
         _ => Interpolation::Bilinear,
     };
-    let crop = f64::from(size) / f64::from(shorter);
-    let (mean, std) = (numbers(&config["image_mean"])?, numbers(&config["image_std"])?);
-    Some(Preprocess { size, crop, interpolation, mean, std })
+    let (mean, std) = normalization(config)?;
+    Some(Preprocess { size, crop, squash, interpolation, mean, std })
+}
+
+/// Mean and deviation of pixels in \[0, 1\]. The processor has them of bytes times its
+/// `rescale_factor`, and may leave out either step.
+fn normalization(config: &Value) -> Option<(Vec<f64>, Vec<f64>)> {
+    let given = [&config["image_mean"], &config["image_std"]].map(numbers);
+    let (mean, std) = match (config["do_normalize"].as_bool(), given) {
+        (Some(false), [mean, _]) => {
+            let channels = mean.map_or(3, |mean| mean.len());
+            (vec![0.0; channels], vec![1.0; channels])
+        }
+        (_, [mean, std]) => (mean?, std?),
+    };
+    let factor = match config["do_rescale"].as_bool() {
+        Some(false) => 1.0,
+        _ => config["rescale_factor"].as_f64().unwrap_or(1.0 / 255.0),
+    };
+    let scale = 255.0 * factor;
+    if (scale - 1.0).abs() < 1e-6 || scale <= 0.0 {
+        return Some((mean, std));
+    }
+    let scaled = |values: Vec<f64>| values.into_iter().map(|value| value / scale).collect();
+    Some((scaled(mean), scaled(std)))
 }

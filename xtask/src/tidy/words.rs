@@ -152,7 +152,11 @@ mod tests {
     fn other_meanings_are_accepted() {
         check("a.rs", "// Watch the Plan.\nlet a = \"Pool\";", &[]);
         check("a.rs", "use rayon::ThreadPool; struct AvgPool2d; fn f(pool: Pools) {}", &[]);
-        check("a.rs", "let Outcome::Finished(a) = Outcome::Finished else { keep_memory() };", &[]);
+        check(
+            "a.rs",
+            "let Outcome::Finished(a) = Outcome::Finished else { retain_freed_memory() };",
+            &[],
+        );
         check("a.rs", "struct A { memory: u8, last: Finished }", &[]);
         check("crates/augment/src/filter.rs", "enum Filter { Cut }", &[]);
         check("crates/data-pipeline/src/split_rules.rs", "struct Plan;", &[]);

@@ -11,16 +11,40 @@ pub(super) fn gaussian(image: &Image, sigma: f64) -> Image {
     Grid::image(&Grid::channels(image).into_iter().map(blurred).collect::<Vec<_>>())
 }
 
+/// The constants of glass blur.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glass {
+    /// Deviation of the normal kernel, in pixels.
+    pub sigma: f64,
+    /// How far away a pixel is taken from at most, in pixels along each axis.
+    pub reach: usize,
+    /// How often all pixels are shuffled.
+    pub passes: usize,
+}
+
+/// The constants of motion blur, and of the smear of snow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Motion {
+    /// The one-sided kernel has `2 radius + 1` taps.
+    pub radius: usize,
+    /// Deviation of the kernel, in pixels.
+    pub sigma: f64,
+}
+
+/// The constants of defocus blur.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Defocus {
+    /// Radius of the disk, in pixels.
+    pub radius: f64,
+    /// Deviation of the normal kernel that softens its edge, in pixels.
+    pub softness: f64,
+}
+
 /// As through ground glass: blurred, each pixel taken from nearby (`offset` gives columns and rows
 /// from `-reach` to `reach - 1`), and blurred again. In colour a pixel is copied rather than
 /// exchanged: the reference exchanges views of one array, which copies.
-pub fn glass(
-    image: &Image,
-    sigma: f64,
-    reach: usize,
-    passes: usize,
-    mut offset: impl FnMut() -> [i64; 2],
-) -> Image {
+pub fn glass(image: &Image, constants: &Glass, mut offset: impl FnMut() -> [i64; 2]) -> Image {
+    let Glass { sigma, reach, passes } = *constants;
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     let mut out = gaussian(image, sigma);
     for _ in 0..passes {
@@ -54,10 +78,10 @@ pub fn zoom(image: &Image, factors: &[f64]) -> Image {
     Grid::image(&Grid::channels(image).into_iter().map(mean).collect::<Vec<_>>())
 }
 
-/// Smears in the direction of `degrees`, by a one-sided normal kernel of `2 radius + 1` taps; the
-/// edge pixels go on outside.
-pub fn motion(image: &Image, radius: usize, sigma: f64, degrees: f64) -> Image {
-    let smeared = |channel: Grid| channel.smeared(radius, sigma, degrees);
+/// Smears in the direction of `degrees`, by a one-sided normal kernel; the edge pixels go on
+/// outside.
+pub fn motion(image: &Image, constants: &Motion, degrees: f64) -> Image {
+    let smeared = |channel: Grid| channel.smeared(constants.radius, constants.sigma, degrees);
     Grid::image(&Grid::channels(image).into_iter().map(smeared).collect::<Vec<_>>())
 }
 

@@ -32,11 +32,19 @@ pub(crate) fn brighten(image: &Image, amount: f64) -> Image {
     out
 }
 
-/// Multiplies S by `change.0` and adds `change.1`, keeping hue and value; a grey image stays as it
-/// is.
-pub fn saturate(image: &Image, change: (f64, f64)) -> Image {
+/// How the saturation S of each pixel, from 0 to 1, changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Saturation {
+    /// By which it is multiplied.
+    pub factor: f64,
+    /// What is added then.
+    pub offset: f64,
+}
+
+/// Changes the saturation, keeping hue and value; a grey image stays as it is.
+pub fn saturate(image: &Image, change: &Saturation) -> Image {
     let mut out = image.clone();
-    let of = |saturation: f64| (saturation * change.0 + change.1).clamp(0.0, 1.0);
+    let of = |saturation: f64| (saturation * change.factor + change.offset).clamp(0.0, 1.0);
     if image.channels() == 1 {
         return out;
     }

@@ -19,10 +19,23 @@ pub struct Spatter {
     pub sigma: f64,
     /// The value below which the layer is empty.
     pub threshold: f64,
-    /// How strong water is, or the deviation that softens mud.
-    pub weight: f64,
-    /// Mud rather than water.
-    pub mud: bool,
+    /// What is on the lens.
+    pub liquid: Liquid,
+}
+
+/// What spatters the lens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Liquid {
+    /// Drops of water.
+    Water {
+        /// The share of the water's colour that is added where there is most water.
+        strength: f64,
+    },
+    /// Splashes of mud.
+    Mud {
+        /// Deviation of the kernel that softens their edges, in pixels.
+        softness: f64,
+    },
 }
 
 /// Spatters an image with a layer of noise of its size.
@@ -35,22 +48,25 @@ pub fn spatter(image: &Image, constants: &Spatter, noise: &Grid) -> Image {
         let [r, g, b] = rgb.map(|v| v / 255.0);
         if count == 1 { 0.2989 * r + 0.587 * g + 0.114 * b } else { [r, g, b][channel] }
     };
-    if constants.mud {
-        let wet = layer.map(|value| f64::from(u8::from(value > constants.threshold)));
-        let mask = wet.blurred(constants.weight, 4.0, Edge::Nearest);
-        let mask = mask.map(|value| if value < 0.8 { 0.0 } else { value });
-        for (c, channel) in channels.iter_mut().enumerate() {
-            let mud = colour([63.0, 42.0, 20.0], c);
-            for (value, mask) in channel.values.iter_mut().zip(&mask.values) {
-                *value = *value * (1.0 - mask) + mud * mask;
+    match constants.liquid {
+        Liquid::Mud { softness } => {
+            let wet = layer.map(|value| f64::from(u8::from(value > constants.threshold)));
+            let mask = wet.blurred(softness, 4.0, Edge::Nearest);
+            let mask = mask.map(|value| if value < 0.8 { 0.0 } else { value });
+            for (c, channel) in channels.iter_mut().enumerate() {
+                let mud = colour([63.0, 42.0, 20.0], c);
+                for (value, mask) in channel.values.iter_mut().zip(&mask.values) {
+                    *value = *value * (1.0 - mask) + mud * mask;
+                }
             }
         }
-    } else {
-        let mask = water(&layer, constants.weight);
-        for (c, channel) in channels.iter_mut().enumerate() {
-            let water = colour([175.0, 238.0, 238.0], c);
-            for (value, mask) in channel.values.iter_mut().zip(&mask) {
-                *value += (mask * water).clamp(0.0, 1.0);
+        Liquid::Water { strength } => {
+            let mask = water(&layer, strength);
+            for (c, channel) in channels.iter_mut().enumerate() {
+                let water = colour([175.0, 238.0, 238.0], c);
+                for (value, mask) in channel.values.iter_mut().zip(&mask) {
+                    *value += (mask * water).clamp(0.0, 1.0);
+                }
             }
         }
     }
@@ -58,7 +74,7 @@ pub fn spatter(image: &Image, constants: &Spatter, noise: &Grid) -> Image {
 }
 
 /// How much water each pixel shows.
-fn water(layer: &Grid, weight: f64) -> Vec<f64> {
+fn water(layer: &Grid, strength: f64) -> Vec<f64> {
     let (width, height) = (layer.width, layer.height);
     let liquid = Bytes {
         width,
@@ -86,7 +102,7 @@ fn water(layer: &Grid, weight: f64) -> Vec<f64> {
     };
     let shades: Vec<f64> = (0..width * height).map(shade).collect();
     let brightest = shades.iter().copied().fold(0.0, f64::max);
-    shades.iter().map(|v| if brightest > 0.0 { v / brightest * weight } else { 0.0 }).collect()
+    shades.iter().map(|v| if brightest > 0.0 { v / brightest * strength } else { 0.0 }).collect()
 }
 
 fn neighbours() -> impl Iterator<Item = (i64, i64)> {

@@ -3,10 +3,12 @@
 //! ImageNet-C's and CIFAR-10-C's are the authors'; those for digits, and all of `rotate` and
 //! `translate`, are ours (where digits have none of their own, they share CIFAR's).
 
+use super::blur::{Defocus, Glass, Motion};
 use super::elastic::Elastic;
 use super::kinds::{Corruption, Scale, Severity};
-use super::spatter::Spatter;
-use super::weather::Snow;
+use super::pixels::Saturation;
+use super::spatter::{Liquid, Spatter};
+use super::weather::{Fog, Frost, Snow};
 
 /// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or
 /// (`translate`) a share of the side. 0 for those with several constants, which have functions of
@@ -69,27 +71,30 @@ pub fn constant(corruption: Corruption, scale: Scale, severity: Severity) -> f64
     pick(scale, image_net, cifar, digits)[severity.index()]
 }
 
-/// Radius of the disk, and deviation of the kernel that softens its edge.
-pub fn defocus(scale: Scale, severity: Severity) -> (f64, f64) {
+/// Defocus blur's constants.
+pub fn defocus(scale: Scale, severity: Severity) -> Defocus {
     let image_net = [(3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)];
     let cifar = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)];
     let digits = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (0.5, 0.8), (1.0, 0.2)];
-    pick(scale, image_net, cifar, digits)[severity.index()]
+    let (radius, softness) = pick(scale, image_net, cifar, digits)[severity.index()];
+    Defocus { radius, softness }
 }
 
-/// Deviation of the kernel, reach of the shuffle, passes.
-pub fn glass(scale: Scale, severity: Severity) -> (f64, usize, usize) {
+/// Glass blur's constants.
+pub fn glass(scale: Scale, severity: Severity) -> Glass {
     let image_net = [(0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)];
     let cifar = [(0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)];
-    pick(scale, image_net, cifar, cifar)[severity.index()]
+    let (sigma, reach, passes) = pick(scale, image_net, cifar, cifar)[severity.index()];
+    Glass { sigma, reach, passes }
 }
 
-/// Radius and deviation of the smear.
-pub fn motion(scale: Scale, severity: Severity) -> (usize, f64) {
+/// Motion blur's constants.
+pub fn motion(scale: Scale, severity: Severity) -> Motion {
     let image_net = [(10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0)];
     let cifar = [(6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)];
     let digits = [(3, 0.5), (3, 0.7), (3, 0.9), (3, 1.2), (3, 1.5)];
-    pick(scale, image_net, cifar, digits)[severity.index()]
+    let (radius, sigma) = pick(scale, image_net, cifar, digits)[severity.index()];
+    Motion { radius, sigma }
 }
 
 /// Factors of enlargement: from 1 to before an end, in steps.
@@ -128,22 +133,23 @@ pub fn snow(scale: Scale, severity: Severity) -> Snow {
     ];
     let (mean, deviation, zoom, threshold, radius, sigma, mix) =
         pick(scale, image_net, cifar, digits)[severity.index()];
-    Snow { mean, deviation, zoom, threshold, smear: (radius, sigma), mix }
+    Snow { mean, deviation, zoom, threshold, smear: Motion { radius, sigma }, mix }
 }
 
-/// Thickness of fog, and the factor by which the noise of its map decays per level (the authors'
-/// `wibbledecay`).
-pub fn fog(scale: Scale, severity: Severity) -> (f64, f64) {
+/// Fog's constants.
+pub fn fog(scale: Scale, severity: Severity) -> Fog {
     let image_net = [(1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)];
     let cifar = [(0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)];
-    pick(scale, image_net, cifar, cifar)[severity.index()]
+    let (thickness, decay) = pick(scale, image_net, cifar, cifar)[severity.index()];
+    Fog { thickness, decay }
 }
 
-/// The weights of the image and of the ice.
-pub fn frost(scale: Scale, severity: Severity) -> (f64, f64) {
+/// Frost's constants.
+pub fn frost(scale: Scale, severity: Severity) -> Frost {
     let image_net = [(1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)];
     let cifar = [(1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)];
-    pick(scale, image_net, cifar, cifar)[severity.index()]
+    let (image, ice) = pick(scale, image_net, cifar, cifar)[severity.index()];
+    Frost { image, ice }
 }
 
 /// The elastic transform's constants. Those of ImageNet-C stand for a side of 244 in the authors'
@@ -169,11 +175,12 @@ pub fn elastic(scale: Scale, severity: Severity) -> Elastic {
     Elastic { strength: stretch * strength, sigma: stretch * sigma, jitter: stretch * jitter }
 }
 
-/// The factor of the saturation, and what is added to it.
-pub fn saturate(scale: Scale, severity: Severity) -> (f64, f64) {
+/// How the saturation changes.
+pub fn saturate(scale: Scale, severity: Severity) -> Saturation {
     let image_net = [(0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)];
     let cifar = [(0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)];
-    pick(scale, image_net, cifar, cifar)[severity.index()]
+    let (factor, offset) = pick(scale, image_net, cifar, cifar)[severity.index()];
+    Saturation { factor, offset }
 }
 
 /// Spatter's constants.
@@ -194,7 +201,11 @@ pub fn spatter(scale: Scale, severity: Severity) -> Spatter {
     ];
     let (mean, deviation, sigma, threshold, weight, mud) =
         pick(scale, image_net, cifar, cifar)[severity.index()];
-    Spatter { mean, deviation, sigma, threshold, weight, mud }
+    let liquid = match mud {
+        true => Liquid::Mud { softness: weight },
+        false => Liquid::Water { strength: weight },
+    };
+    Spatter { mean, deviation, sigma, threshold, liquid }
 }
 
 fn pick<T>(scale: Scale, image_net: T, cifar: T, digits: T) -> T {

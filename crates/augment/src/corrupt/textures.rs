@@ -17,7 +17,7 @@ use crate::scratch::Scratch;
 /// let image = Image::filled(224, 224, 3, 100);
 /// let texture = photographs.draw(224, 224, Scale::ImageNet224, &mut Rng::new(0));
 /// let weights = tables::frost(Scale::ImageNet224, Severity::ALL[0]);
-/// assert_eq!(weather::frost(&image, weights, &texture).pixels()[0], 180);
+/// assert_eq!(weather::frost(&image, &weights, &texture).pixels()[0], 180);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Textures(Vec<Image>);

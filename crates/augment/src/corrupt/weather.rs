@@ -1,5 +1,6 @@
 //! Snow, fog and frost: a random layer over the image.
 
+use super::blur::Motion;
 use super::grid::Grid;
 use super::pixels::byte;
 use crate::fill::Fill;
@@ -17,8 +18,8 @@ pub struct Snow {
     pub zoom: f64,
     /// Below which there is no flake.
     pub threshold: f64,
-    /// Radius and deviation of their smear.
-    pub smear: (usize, f64),
+    /// How flakes are smeared as they fall.
+    pub smear: Motion,
     /// The share of the image against its whitened self.
     pub mix: f64,
 }
@@ -28,7 +29,7 @@ pub fn snow(image: &Image, constants: &Snow, noise: &Grid, degrees: f64) -> Imag
     let flakes = noise
         .zoomed(constants.zoom)
         .map(|value| if value < constants.threshold { 0.0 } else { value.clamp(0.0, 1.0) });
-    let (radius, sigma) = constants.smear;
+    let Motion { radius, sigma } = constants.smear;
     let layer = flakes.smeared(radius, sigma, degrees);
     // The reference keeps the layer as bytes.
     let layer = layer.map(|value| (value * 255.0).round_ties_even() / 255.0);
@@ -49,6 +50,24 @@ pub fn snow(image: &Image, constants: &Snow, noise: &Grid, degrees: f64) -> Imag
         }
     }
     Grid::image(&channels)
+}
+
+/// The constants of fog.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fog {
+    /// By which the map is multiplied before it is added to the image.
+    pub thickness: f64,
+    /// By which the noise of the map is divided from level to level (the authors' `wibbledecay`).
+    pub decay: f64,
+}
+
+/// The constants of frost: the image and the texture of ice are added with these weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frost {
+    /// The weight of the image.
+    pub image: f64,
+    /// The weight of the texture.
+    pub ice: f64,
 }
 
 /// Fog of a thickness from a map of values from 0 to 1, at least as large as the image.
@@ -122,8 +141,8 @@ pub fn plasma_over(width: usize, height: usize, decay: f64, uniform: impl FnMut(
     Grid { width, height, values }
 }
 
-/// Frost: `weights.0` of the image and `weights.1` of a texture of its size.
-pub fn frost(image: &Image, weights: (f64, f64), texture: &Image) -> Image {
+/// Frost: the weighted sum of the image and of a texture of its size.
+pub fn frost(image: &Image, weights: &Frost, texture: &Image) -> Image {
     let shape = |image: &Image| [image.width(), image.height()];
     assert_eq!(shape(image), shape(texture), "width and height of image and texture");
     let channels = image.channels();
@@ -136,7 +155,7 @@ pub fn frost(image: &Image, weights: (f64, f64), texture: &Image) -> Image {
             (_, texture) => [texture[0], texture[1], texture[2]],
         };
         for (value, texture) in pixel.iter_mut().zip(texture) {
-            *value = (weights.0 * f64::from(*value) + weights.1 * f64::from(texture)) as u8;
+            *value = (weights.image * f64::from(*value) + weights.ice * f64::from(texture)) as u8;
         }
     }
     out

@@ -185,7 +185,7 @@ pub struct RandAugment {
     pub magnitude_max: f64,
     /// The probability with which a drawn operation is applied.
     pub probability: f64,
-    /// Of rotations, shears and translations.
+    /// How rotations, shears and translations interpolate.
     pub interpolation: Interpolation,
     /// Whether half of the operations, drawn at random, are bicubic instead.
     pub half_bicubic: bool,

@@ -403,7 +403,8 @@ impl Paraphrases {
         self.write_copies(|copy| paraphrase_file(folder, sub_set, temperature, copy))
     }
 
-    /// The same, as `para_0.txt`, `para_1.txt`, … in a folder.
+    /// Writes each whole copy to a folder, as `para_0.txt`, `para_1.txt`, …, line `i` for text `i`,
+    /// and says how many. All batches must be there.
     pub fn export_copies(&self, folder: &Path) -> Result<usize, TextError> {
         self.write_copies(|copy| folder.join(format!("para_{copy}.txt")))
     }

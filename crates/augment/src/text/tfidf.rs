@@ -22,7 +22,7 @@ pub struct TfIdf {
     tf_idf: Vec<f64>,
     /// Sums of `max T - T(w)` up to and with each word.
     cumulative: Vec<f64>,
-    /// Of as many equal parts of the last sum as there are words: where a search in a part begins.
+    /// Where a search begins in each of as many equal parts of the last sum as there are words.
     guide: Vec<u32>,
     index: HashMap<String, u32, FixedState>,
     /// `idf` of a word that no document has: that of the rarest.
@@ -247,13 +247,26 @@ impl TfIdf {
         words
     }
 
-    /// Which words of a document are replaced, and by which of the corpus.
+    /// Which words of a document that was looked up here are replaced, by their positions in rising
+    /// order, and by which of the corpus: what [`replaced`](Self::replaced) does with the same
+    /// generator.
+    pub fn changes<'a>(
+        &'a self,
+        document: &Document,
+        token_prob: f64,
+        rng: &mut Rng,
+    ) -> impl Iterator<Item = (usize, &'a str)> + use<'a> {
+        self.replacements(document, token_prob, rng)
+            .map(move |(i, new)| (i, self.words[new].as_str()))
+    }
+
+    /// The same with the place of each word in the vocabulary.
     fn replacements(
         &self,
         document: &Document,
         token_prob: f64,
         rng: &mut Rng,
-    ) -> impl Iterator<Item = (usize, usize)> {
+    ) -> impl Iterator<Item = (usize, usize)> + use<'_> {
         let total = self.cumulative.last().copied().unwrap_or_default();
         let mut drawn = Vec::with_capacity(document.chances.len());
         for (i, chance) in document.chances.iter().enumerate() {

@@ -20,11 +20,25 @@ use crate::rng::Rng;
 /// assert_eq!(text, ["cast", "end", "music", "plot", "scene"]);
 /// ```
 pub fn replace(document: &mut [String], vocabulary: &[String], token_prob: f64, rng: &mut Rng) {
-    if document.len() < 3 || vocabulary.is_empty() {
-        return;
+    for (i, new) in changes(document.len(), vocabulary, token_prob, rng) {
+        new.clone_into(&mut document[i]);
+    }
+}
+
+/// Which of so many words are replaced, by their positions in rising order, and by which of
+/// `vocabulary`: what [`replace`] does with the same generator.
+pub fn changes<'a>(
+    words: usize,
+    vocabulary: &'a [String],
+    token_prob: f64,
+    rng: &mut Rng,
+) -> Vec<(usize, &'a str)> {
+    let mut changes = Vec::new();
+    if words < 3 || vocabulary.is_empty() {
+        return changes;
     }
     let mut used = HashSet::new();
-    for word in document {
+    for i in 0..words {
         if !rng.chance(token_prob) {
             continue;
         }
@@ -42,6 +56,7 @@ pub fn replace(document: &mut [String], vocabulary: &[String], token_prob: f64, 
             choice = left[rng.below(left.len())];
         }
         used.insert(choice);
-        vocabulary[choice].clone_into(word);
+        changes.push((i, vocabulary[choice].as_str()));
     }
+    changes
 }

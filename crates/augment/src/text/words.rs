@@ -1,6 +1,8 @@
 //! Words as BERT's basic tokenizer finds them, before any word pieces: what word replacement works
 //! on.
 
+use std::ops::Range;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -15,39 +17,91 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 /// assert_eq!(words("Où est-il, né?"), ["ou", "est", "-", "il", ",", "ne", "?"]);
 /// ```
 pub fn words(text: &str) -> Vec<String> {
+    places(text).into_iter().map(|(word, _)| word).collect()
+}
+
+/// The same words, and the bytes of the text that each is made of: how it is spelled there.
+///
+/// ```
+/// use augment::text::words::places;
+/// let text = "Où est-il?";
+/// let found: Vec<(String, &str)> =
+///     places(text).into_iter().map(|(word, place)| (word, &text[place])).collect();
+/// assert_eq!(found[0], ("ou".to_owned(), "Où"));
+/// assert_eq!(found[3], ("il".to_owned(), "il"));
+/// ```
+pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
     let mut words = Vec::new();
-    for chunk in spaced(text).split_whitespace() {
-        let lower = chunk.to_lowercase();
-        let mut word = String::new();
-        for letter in
-            lower.nfd().filter(|c| c.general_category() != GeneralCategory::NonspacingMark)
-        {
-            if is_punctuation(letter) {
-                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-                words.push(letter.into());
-            } else {
-                word.push(letter);
-            }
+    let mut chunk = Chunk::default();
+    for (at, c) in text.char_indices() {
+        if is_space(c) {
+            chunk.end(&mut words);
+        } else if c == '\u{0}' || c == '\u{fffd}' || is_control(c) {
+        } else if c.is_whitespace() {
+            chunk.end(&mut words);
+        } else if is_cjk(c) {
+            chunk.end(&mut words);
+            chunk.push(c, at);
+            chunk.end(&mut words);
+        } else {
+            chunk.push(c, at);
         }
-        words.extend((!word.is_empty()).then_some(word));
     }
+    chunk.end(&mut words);
     words
 }
 
-/// Without control characters, with plain spaces, also around CJK characters.
-fn spaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_space(c) {
-            out.push(' ');
-        } else if c == '\u{0}' || c == '\u{fffd}' || is_control(c) {
-        } else if is_cjk(c) {
-            out.extend([' ', c, ' ']);
-        } else {
-            out.push(c);
-        }
+/// Characters between white space.
+#[derive(Default)]
+struct Chunk {
+    text: String,
+    /// Where each character stands, and how many lower-case ones it becomes.
+    characters: Vec<(Range<usize>, usize)>,
+}
+
+impl Chunk {
+    fn push(&mut self, c: char, at: usize) {
+        self.text.push(c);
+        let lower = if c.is_ascii() { 1 } else { c.to_lowercase().count() };
+        self.characters.push((at..at + c.len_utf8(), lower));
     }
-    out
+
+    /// Adds its words, and empties it.
+    fn end(&mut self, words: &mut Vec<(String, Range<usize>)>) {
+        if self.characters.is_empty() {
+            return;
+        }
+        // As a whole: how a sigma is written depends on what stands around it.
+        let lower = self.text.to_lowercase();
+        let mut letters = lower.chars();
+        let (mut word, mut place) = (String::new(), 0..0);
+        for (range, count) in &self.characters {
+            for letter in letters.by_ref().take(*count).nfd() {
+                if letter.general_category() == GeneralCategory::NonspacingMark {
+                    // It belongs to the letter before it.
+                    if !word.is_empty() {
+                        place.end = range.end;
+                    }
+                } else if is_punctuation(letter) {
+                    if !word.is_empty() {
+                        words.push((std::mem::take(&mut word), place.clone()));
+                    }
+                    words.push((letter.into(), range.clone()));
+                } else {
+                    if word.is_empty() {
+                        place.start = range.start;
+                    }
+                    place.end = range.end;
+                    word.push(letter);
+                }
+            }
+        }
+        if !word.is_empty() {
+            words.push((word, place));
+        }
+        self.text.clear();
+        self.characters.clear();
+    }
 }
 
 fn is_space(c: char) -> bool {

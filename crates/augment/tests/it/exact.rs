@@ -4,7 +4,10 @@
 use std::f64::consts::TAU;
 
 use augment::affine;
-use augment::corrupt::{Corruption, Scale, Severity, corrupt, corrupt_at, tables};
+use augment::corrupt::blur::{Defocus, Glass, Motion};
+use augment::corrupt::spatter::{Liquid, Spatter};
+use augment::corrupt::weather::{Fog, Frost, Snow};
+use augment::corrupt::{Corruption, Saturation, Scale, Severity, corrupt, corrupt_at, tables};
 use augment::erase;
 use augment::fill::Fill;
 use augment::geometry::{self, Interpolation, Sampling};
@@ -163,18 +166,34 @@ fn the_constants_of_corruptions_never_change() {
             for corruption in Corruption::ALL {
                 text += &format!("{} ", tables::constant(corruption, scale, severity));
             }
+            let Defocus { radius, softness } = tables::defocus(scale, severity);
+            text += &format!("{:?} ", (radius, softness));
+            let Glass { sigma, reach, passes } = tables::glass(scale, severity);
+            text += &format!("{:?} ", (sigma, reach, passes));
+            let Motion { radius, sigma } = tables::motion(scale, severity);
+            text += &format!("{:?} {:?} ", (radius, sigma), tables::zooms(scale, severity));
+            let Snow { mean, deviation, zoom, threshold, smear, mix } =
+                tables::snow(scale, severity);
+            let smear = (smear.radius, smear.sigma);
             text += &format!(
-                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}\n",
-                tables::defocus(scale, severity),
-                tables::glass(scale, severity),
-                tables::motion(scale, severity),
-                tables::zooms(scale, severity),
-                tables::snow(scale, severity),
-                tables::fog(scale, severity),
-                tables::frost(scale, severity),
-                tables::elastic(scale, severity),
-                tables::saturate(scale, severity),
-                tables::spatter(scale, severity),
+                "Snow {{ mean: {mean:?}, deviation: {deviation:?}, zoom: {zoom:?}, \
+                 threshold: {threshold:?}, smear: {smear:?}, mix: {mix:?} }} "
+            );
+            let Fog { thickness, decay } = tables::fog(scale, severity);
+            text += &format!("{:?} ", (thickness, decay));
+            let Frost { image, ice } = tables::frost(scale, severity);
+            text += &format!("{:?} {:?} ", (image, ice), tables::elastic(scale, severity));
+            let Saturation { factor, offset } = tables::saturate(scale, severity);
+            text += &format!("{:?} ", (factor, offset));
+            let Spatter { mean, deviation, sigma, threshold, liquid } =
+                tables::spatter(scale, severity);
+            let (weight, mud) = match liquid {
+                Liquid::Water { strength } => (strength, false),
+                Liquid::Mud { softness } => (softness, true),
+            };
+            text += &format!(
+                "Spatter {{ mean: {mean:?}, deviation: {deviation:?}, sigma: {sigma:?}, \
+                 threshold: {threshold:?}, weight: {weight:?}, mud: {mud:?} }}\n"
             );
         }
     }

@@ -6,7 +6,7 @@ use augment::corrupt::elastic::elastic;
 use augment::corrupt::grid::Grid;
 use augment::corrupt::spatter::spatter;
 use augment::corrupt::textures::Textures;
-use augment::corrupt::weather::{fog, frost, ice, plasma, plasma_over, snow};
+use augment::corrupt::weather::{Fog, fog, frost, ice, plasma, plasma_over, snow};
 use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, saturate, tables};
 use augment::image::Image;
 use augment::jpeg;
@@ -39,13 +39,12 @@ fn given_fields(
     let mut lcg = Lcg(seed);
     match what {
         Corruption::GlassBlur => {
-            let (sigma, reach, passes) = tables::glass(scale, severity);
-            let mut offset = || (lcg.unit() * 2.0 * reach as f64) as i64 - reach as i64;
-            blur::glass(image, sigma, reach, passes, || [offset(), offset()])
+            let glass = tables::glass(scale, severity);
+            let mut offset = || (lcg.unit() * 2.0 * glass.reach as f64) as i64 - glass.reach as i64;
+            blur::glass(image, &glass, || [offset(), offset()])
         }
         Corruption::MotionBlur => {
-            let (radius, sigma) = tables::motion(scale, severity);
-            blur::motion(image, radius, sigma, 45.0 * lcg.signed())
+            blur::motion(image, &tables::motion(scale, severity), 45.0 * lcg.signed())
         }
         Corruption::ZoomBlur => blur::zoom(image, &tables::zooms(scale, severity)),
         Corruption::Snow => {
@@ -54,13 +53,13 @@ fn given_fields(
             snow(image, &constants, &noise, -90.0 + 45.0 * lcg.signed())
         }
         Corruption::Fog => {
-            let (thickness, decay) = tables::fog(scale, severity);
+            let Fog { thickness, decay } = tables::fog(scale, severity);
             fog(image, thickness, &plasma(128, decay, || lcg.signed()))
         }
         Corruption::Frost => {
             let texture = (0..image.pixels().len()).map(|_| (lcg.unit() * 256.0) as u8).collect();
             let texture = Image::new(SIDES[0], SIDES[1], 3, texture);
-            frost(image, tables::frost(scale, severity), &texture)
+            frost(image, &tables::frost(scale, severity), &texture)
         }
         Corruption::ElasticTransform => {
             let jitter = std::array::from_fn(|_| [lcg.signed(), lcg.signed()]);
@@ -73,7 +72,7 @@ fn given_fields(
             let noise = noise(constants.mean, constants.deviation, &mut lcg);
             spatter(image, &constants, &noise)
         }
-        Corruption::Saturate => saturate(image, tables::saturate(scale, severity)),
+        Corruption::Saturate => saturate(image, &tables::saturate(scale, severity)),
         other => panic!("{other} has no case"),
     }
 }
@@ -206,7 +205,7 @@ fn textures_are_cut_at_random_and_cover_the_image() {
             assert_eq!((cut.width(), cut.height()), (width, height));
             for channels in [1, 3] {
                 let image = picture(width, height, channels, 1);
-                let out = frost(&image, tables::frost(scale, Severity::ALL[4]), &cut);
+                let out = frost(&image, &tables::frost(scale, Severity::ALL[4]), &cut);
                 assert_eq!(out.channels(), channels);
             }
         }

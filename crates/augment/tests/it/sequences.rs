@@ -1,6 +1,7 @@
 //! Sequences: ImageNet-P's against Pillow, numpy and OpenCV (golden file:
 //! `tests/golden/sequences.txt`), their noise by its moments, and those for small images.
 
+use augment::corrupt::blur::Motion;
 use augment::corrupt::grid::Grid;
 use augment::corrupt::weather::{self, Snow};
 use augment::image::Image;
@@ -17,7 +18,7 @@ fn a_layer_of_snow_has_the_authors_constants() {
     let got = frames(&image, Perturbation::Snow, &mut Rng::new(3));
     let mut rng = Rng::new(3);
     let noise = Grid::draw(40, 36, || 0.05 + 0.3 * rng.normal());
-    let smear = (14, 4.0);
+    let smear = Motion { radius: 14, sigma: 4.0 };
     let snow = Snow { mean: 0.0, deviation: 0.0, zoom: 3.0, threshold: 0.5, smear, mix: 0.85 };
     for (i, frame) in got.iter().enumerate() {
         let degrees = 4.0 * i as f64 - 150.0;

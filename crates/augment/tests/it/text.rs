@@ -10,7 +10,7 @@ use augment::text::aug_ops::{AugOp, AugOps, enough};
 use augment::text::switchout::{Decay, SwitchOut};
 use augment::text::tfidf::TfIdf;
 use augment::text::uniform;
-use augment::text::words::words;
+use augment::text::words::{places, words};
 use proptest::prelude::*;
 
 #[test]
@@ -22,6 +22,27 @@ fn words_are_berts() {
         seen += 1;
     }
     assert_eq!(seen, 232);
+}
+
+/// Each word is made of a part of the text, which has no other word.
+#[test]
+fn words_know_how_they_are_spelled() {
+    for text in [
+        "The Café's\u{a0}CAT, sat\u{200b}\n(on a Mat)!",
+        "e\u{301}clair ΑΣ Σ. İstanbul \u{301}x\u{301}",
+        "a≠b 你好a\u{0}b\u{c}c\u{2028}d",
+    ] {
+        let found = places(text);
+        let mut end = 0;
+        for (word, place) in &found {
+            assert!(place.start >= end && place.start < place.end, "{text:?}: {found:?}");
+            assert_eq!(words(&text[place.clone()]), [word.as_str()], "{text:?}");
+            end = place.end;
+        }
+        let all: Vec<String> = found.into_iter().map(|(word, _)| word).collect();
+        assert_eq!(all, words(text));
+    }
+    assert_eq!(places("Né\u{301}, x")[0], ("ne".to_owned(), 0..5));
 }
 
 fn corpus() -> Vec<Vec<String>> {
@@ -56,9 +77,9 @@ fn tf_idf_follows_the_worked_example() {
     assert!((share("b") - 0.8).abs() < 0.012 && (share("c") - 0.2).abs() < 0.012);
 }
 
-/// O-22: a popular library scores each position alone, which gives `.45 .45 .45 0 .45 0`.
+/// A popular library scores each position alone, which gives `.45 .45 .45 0 .45 0`.
 #[test]
-fn o22_a_words_score_counts_all_its_occurrences() {
+fn a_words_score_counts_all_its_occurrences() {
     let texts = ["the cat sat on the mat", "the dog sat", "a cat and a dog"].map(words);
     let statistics = TfIdf::of(&texts);
     for word in ["the", "cat", "sat", "dog"] {

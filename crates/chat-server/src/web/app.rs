@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use super::problem::Problem;
-use crate::model::{About, Ask, Sampling};
+use crate::model::{About, Ask, Sampling, Turn};
 use crate::options::{Limits, ServeOptions};
 use crate::slots::{Refused, Slots, Ticket};
 use std::net::SocketAddr;
@@ -33,9 +33,7 @@ pub(super) type App = Arc<State>;
 
 /// A request that makes sense.
 pub(super) struct Wanted {
-    pub(super) turns: Vec<String>,
-    /// Whether the model said it, for each of the turns.
-    pub(super) by_model: Vec<bool>,
+    pub(super) turns: Vec<Turn>,
     pub(super) sampling: Sampling,
     /// What the draws follow from; a random number without it.
     pub(super) seed: Option<u64>,
@@ -62,9 +60,14 @@ impl State {
             .public_url
             .as_ref()
             .map_or_else(|| url_here(address), |url| url.trim_end_matches('/').to_owned());
-        let buckets = || Buckets::new(options.limits.burst, options.limits.per_second);
+        let buckets = || {
+            Buckets::new(
+                options.limits.burst_per_client,
+                options.limits.requests_per_second_per_client,
+            )
+        };
         // What is drawn by default can also be asked for.
-        let candidates = options.limits.candidates.max(about.sampling.candidates);
+        let max_candidates = options.limits.max_candidates.max(about.sampling.candidates);
         Self {
             about,
             slots,
@@ -76,7 +79,7 @@ impl State {
             clients: buckets(),
             attempts: buckets(),
             is_proxied: options.public_url.is_some(),
-            limits: Limits { candidates, ..options.limits.clone() },
+            limits: Limits { max_candidates, ..options.limits.clone() },
         }
     }
 
@@ -86,14 +89,14 @@ impl State {
         // JavaScript's numbers are whole up to 2^53.
         let seed = wanted.seed.unwrap_or_else(|| u64::from_le_bytes(random_bytes()) >> 11);
         let conversation = wanted.conversation.unwrap_or_else(|| id.clone());
-        let ask =
-            Ask { turns: wanted.turns, by_model: wanted.by_model, sampling: wanted.sampling, seed };
+        let ask = Ask { turns: wanted.turns, sampling: wanted.sampling, seed };
         let names = [id.clone(), conversation];
         let ticket = self.slots.ask(ask, wanted.stops, names).map_err(|refused| match refused {
             Refused::Full(wait) => Problem::busy(wait),
             Refused::Closing => Problem::closing(),
         })?;
-        let (slots, number, wait) = (Arc::clone(&self.slots), ticket.number(), self.limits.wait);
+        let (slots, number, wait) =
+            (Arc::clone(&self.slots), ticket.number(), self.limits.queue_timeout);
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             slots.expire(number);

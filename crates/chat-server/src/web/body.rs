@@ -12,7 +12,7 @@ const PATIENCE: usize = 16;
 
 /// Reads it whole.
 pub(super) async fn read(body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
-    let most = limits.body;
+    let most = limits.max_body_bytes;
     let reading = async {
         let mut stream = Box::pin(body.into_data_stream());
         let (mut bytes, mut size) = (Vec::new(), 0);
@@ -27,7 +27,7 @@ pub(super) async fn read(body: Body, limits: &Limits) -> Result<Vec<u8>, Problem
         }
         if size > most { Err(Problem::too_large(most)) } else { Ok(bytes) }
     };
-    let read = tokio::time::timeout(limits.receive, reading).await;
+    let read = tokio::time::timeout(limits.receive_timeout, reading).await;
     read.unwrap_or_else(|_| Err(Problem::too_slow()))
 }
 

@@ -3,6 +3,15 @@
 use super::problem::Problem;
 use serde_json::{Map, Value};
 
+/// The longest name of a conversation.
+const LONGEST_NAME: usize = 64;
+
+/// A whole number that is written as a float, as `5.0`, within what floats hold exactly.
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    (number.abs() <= (1i64 << 53) as f64).then_some(number as i64)
+}
+
 /// The parameters that were sent. Clients send null for what they leave out.
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
@@ -39,9 +48,22 @@ impl Fields {
         let read = |value: &Value| {
             let fault =
                 || Problem::of(name, format!("{value} is not a whole number of at least 0"));
-            value.as_u64().ok_or_else(fault)
+            value.as_u64().or_else(|| whole(value)?.try_into().ok()).ok_or_else(fault)
         };
         self.0.get(name).map(read).transpose()
+    }
+
+    /// The name under which what is said is kept together.
+    pub(super) fn conversation(&self) -> Result<Option<String>, Problem> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let named =
+            |name: &String| (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fine);
+        let name = self.text("conversation")?;
+        if name.as_ref().is_some_and(|name| !named(name)) {
+            let why = format!("a name has 1 to {LONGEST_NAME} letters, digits, - and _");
+            return Err(Problem::of("conversation", why));
+        }
+        Ok(name)
     }
 
     pub(super) fn flag(&self, name: &'static str) -> Result<bool, Problem> {

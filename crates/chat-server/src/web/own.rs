@@ -5,7 +5,7 @@ use super::body;
 use super::fields::Fields;
 use super::problem::Problem;
 use super::stream;
-use crate::model::{About, Sampling};
+use crate::model::{About, Role, Sampling, Turn};
 use crate::sampling::{Asked, chosen, turns_fault};
 use crate::slots::{Done, Said};
 use axum::Router;
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn about(State(app): State<App>) -> Response {
-    let About { name, sampling, longest, .. } = &app.about;
+    let About { name, sampling, max_tokens, .. } = &app.about;
     let body = json!({
         "name": name,
         "candidates": sampling.candidates,
@@ -33,8 +33,9 @@ async fn about(State(app): State<App>) -> Response {
         "max_tokens": sampling.max_tokens,
         "kept": app.is_kept,
         "limits": {
-            "characters": app.limits.message, "turns": app.limits.turns,
-            "candidates": app.limits.candidates, "tokens": longest, "bytes": app.limits.body,
+            "characters": app.limits.max_message_chars, "turns": app.limits.max_turns,
+            "candidates": app.limits.max_candidates, "tokens": max_tokens,
+            "bytes": app.limits.max_body_bytes,
         },
     });
     answer::json(StatusCode::OK, &body)
@@ -54,16 +55,12 @@ const PARAMETERS: [&str; 10] = [
     "stop",
 ];
 
-/// The longest name of a conversation.
-const NAME: usize = 64;
-
 fn wanted(app: &App, posted: &Fields) -> Result<Wanted, Problem> {
     posted.only(&PARAMETERS)?;
-    let turns = posted.texts("turns")?;
-    let turns = turns.ok_or_else(|| Problem::of("turns", "a list of texts is needed"))?;
-    let count = turns.len();
-    let is_ours = |index: usize| !(count - 1 - index).is_multiple_of(2);
-    if let Some(fault) = turns_fault(&turns, is_ours, &app.about, &app.limits) {
+    let texts = posted.texts("turns")?;
+    let texts = texts.ok_or_else(|| Problem::of("turns", "a list of texts is needed"))?;
+    let turns = alternating(texts);
+    if let Some(fault) = turns_fault(&turns, &app.about, &app.limits) {
         return Err(Problem::of("turns", fault));
     }
     let asked = Asked {
@@ -74,21 +71,23 @@ fn wanted(app: &App, posted: &Fields) -> Result<Wanted, Problem> {
         max_tokens: posted.whole("max_tokens")?.map(|bound| ("max_tokens", bound)),
     };
     let sampling: Sampling = chosen(&asked, &app.about, &app.limits)?;
-    let named = |name: &String| {
-        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        (1..=NAME).contains(&name.len()) && name.chars().all(fine)
-    };
-    let conversation = posted.text("conversation")?;
-    if conversation.as_ref().is_some_and(|name| !named(name)) {
-        let why = format!("a name has 1 to {NAME} letters, digits, - and _");
-        return Err(Problem::of("conversation", why));
-    }
+    let conversation = posted.conversation()?;
     let stops = posted.texts("stop")?.unwrap_or_default();
     if stops.len() > 4 || stops.iter().any(String::is_empty) {
         return Err(Problem::of("stop", "up to four texts, none of them empty"));
     }
-    let by_model = (0..count).map(is_ours).collect();
-    Ok(Wanted { turns, by_model, sampling, seed: posted.whole("seed")?, stops, conversation })
+    Ok(Wanted { turns, sampling, seed: posted.whole("seed")?, stops, conversation })
+}
+
+/// Turns of both sides alternately, of which the user has the last one.
+fn alternating(texts: Vec<String>) -> Vec<Turn> {
+    let count = texts.len();
+    let role = |index: usize| match (count - index).is_multiple_of(2) {
+        true => Role::Assistant,
+        false => Role::User,
+    };
+    let turn = |(index, text)| Turn { text, role: role(index) };
+    texts.into_iter().enumerate().map(turn).collect()
 }
 
 async fn chat(State(app): State<App>, body: Body) -> Response {

@@ -40,7 +40,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
     }
 
-    /// The same, with the parameter that is wrong.
+    /// A request that makes no sense, with the parameter that is wrong.
     pub(super) fn of(param: impl Into<String>, message: impl Into<String>) -> Self {
         let param = param.into();
         let message = format!("{param}: {}", message.into());

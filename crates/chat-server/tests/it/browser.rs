@@ -3,8 +3,8 @@
 //! It needs `node`, `chromium` and `npm ci` in `crates/web-server/browser`; without them the test
 //! says that it is skipped. `CHAT_PICTURES` names a folder for screenshots.
 
+use crate::chromium::{Programs, programs};
 use crate::client::{Served, options};
-use crate::needed::{program, skip};
 use chat_server::ServeOptions;
 use serde_json::json;
 use std::path::Path;
@@ -12,14 +12,8 @@ use std::process::Command;
 
 #[test]
 fn a_chat_in_chromium() {
+    let Some(Programs { node, chromium }) = programs() else { return };
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let Some(node) = program(&["node"]) else { return skip("no node for the browser test") };
-    let Some(chromium) = program(&["chromium", "chromium-browser", "google-chrome"]) else {
-        return skip("no chromium for the browser test");
-    };
-    if !scripts.join("../../../web-server/browser/node_modules").is_dir() {
-        return skip("no browser test: run `npm ci` in crates/web-server/browser");
-    }
     let folder = tempfile::tempdir().expect("a folder");
     let kept = folder.path().join("kept.jsonl");
     let served = Served::new(20);

@@ -60,7 +60,7 @@ fn event(block: &str) -> Option<(String, String)> {
 pub(crate) fn options() -> ServeOptions {
     let mut options =
         ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() };
-    (options.limits.burst, options.limits.per_second) = (1e6, 1e6);
+    (options.limits.burst_per_client, options.limits.requests_per_second_per_client) = (1e6, 1e6);
     options
 }
 

@@ -56,11 +56,15 @@ fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
         message("user", "Are you there?"),
     ];
     served.complete("", &json!({ "messages": messages }));
+    let named = json!({ "conversation": "c-1", "top_k": -1, "max_tokens": 5.0, "seed": 1.0 });
+    served.complete("a b", &named);
     served.complete("an awful word", &json!({}));
     served.complete("fail", &json!({}));
     let text = std::fs::read_to_string(&file).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(lines.len(), 4, "{text}");
+    let fourth = serde_json::from_str::<Item>(lines[3]).expect("an item");
+    assert_eq!((&*fourth.conversation, fourth.seed), ("c-1", Some(1)));
     let item = |line: &str| -> Item { serde_json::from_str(line).expect("an item") };
     let (first, second) = (item(lines[0]), item(lines[1]));
     assert_eq!((first.mode, &*first.conversation, first.turn), (Mode::Interactive, "c-1", 3));

@@ -96,7 +96,7 @@ fn when_the_server_ends_readers_are_told_and_the_work_stops() {
 #[test]
 fn a_reply_that_takes_too_long_ends_with_what_there_is() {
     let mut options = crate::client::options();
-    options.limits.reply = Duration::from_millis(300);
+    options.limits.reply_timeout = Duration::from_millis(300);
     let served = Served::with(PACE, &options);
     let reply = served.post("/api/chat", &json!({ "turns": ["count"] })).json();
     assert_eq!(reply["finish"], "time");

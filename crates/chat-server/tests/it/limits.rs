@@ -46,7 +46,7 @@ fn a_thousand_requests_at_once_are_replied_to_or_told_to_wait() {
 #[test]
 fn one_client_cannot_ask_too_often() {
     let mut options = options();
-    (options.limits.burst, options.limits.per_second) = (3.0, 0.1);
+    (options.limits.burst_per_client, options.limits.requests_per_second_per_client) = (3.0, 0.1);
     let served = Served::with(0, &options);
     let statuses: Vec<u16> = (0..5).map(|_| served.complete("hi", &json!({})).status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
@@ -70,7 +70,7 @@ fn one_client_cannot_ask_too_often() {
 #[test]
 fn behind_a_proxy_each_client_is_counted_alone() {
     let mut options = options();
-    (options.limits.burst, options.limits.per_second) = (2.0, 0.01);
+    (options.limits.burst_per_client, options.limits.requests_per_second_per_client) = (2.0, 0.01);
     let (key, url) = (Some("a secret key".into()), Some("https://chat.example.org/".into()));
     let served = Served::with(0, &ServeOptions { key, public_url: url, ..options });
     let asks = |key: &str, from: &str| {
@@ -89,7 +89,7 @@ fn behind_a_proxy_each_client_is_counted_alone() {
 #[test]
 fn who_waits_too_long_is_told_to_come_back() {
     let mut options = options();
-    options.limits.wait = Duration::from_millis(100);
+    options.limits.queue_timeout = Duration::from_millis(100);
     let served = Served::with(50, &options);
     let first =
         served.read_until("/api/chat", &json!({ "turns": ["count"], "stream": true }), "1 ");
@@ -291,7 +291,7 @@ fn beyond_this_machine_a_key_is_needed() {
 #[test]
 fn a_body_that_never_comes_holds_nobody_up() {
     let mut options = options();
-    options.limits.receive = Duration::from_millis(200);
+    options.limits.receive_timeout = Duration::from_millis(200);
     let served = Served::with(0, &options);
     let stream = std::net::TcpStream::connect(served.server.address()).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");

@@ -1,6 +1,8 @@
 //! The server as pages and clients see it.
 
 mod browser;
+#[path = "../../../web-server/browser/chromium.rs"]
+mod chromium;
 mod client;
 mod keeping;
 mod leaving;

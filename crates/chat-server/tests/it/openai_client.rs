@@ -19,7 +19,7 @@ fn the_python_client_talks_to_it() {
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/peers/openai_client.py");
     let mut options = ServeOptions { key: Some("a secret key".into()), ..options() };
-    options.limits.waiting = 1;
+    options.limits.queue_capacity = 1;
     let served = Served::with(5, &options);
     let mut command = Command::new(&python);
     command.arg(script).arg(format!("{}/v1", served.server.url())).arg("a secret key").arg(NAME);

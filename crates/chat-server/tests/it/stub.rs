@@ -1,6 +1,8 @@
 //! A model that is none: it says again what was said, or counts.
 
-use chat_server::{About, Ask, Candidate, Dropped, Maker, Model, Piece, Read, Reply, Sampling};
+use chat_server::{
+    About, Ask, Candidate, Dropped, Model, ModelFactory, Piece, Read, Reply, Sampling,
+};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +25,7 @@ pub(crate) const NAME: &str = "stub \"><script>1</script>";
 const READ: usize = 4;
 
 impl Stub {
-    pub(crate) fn maker(&self) -> Maker {
+    pub(crate) fn maker(&self) -> ModelFactory {
         let stub = self.clone();
         Box::new(move || Ok(Box::new(stub)))
     }
@@ -32,7 +34,7 @@ impl Stub {
 impl Model for Stub {
     fn about(&self) -> About {
         let sampling = Sampling { max_tokens: 200, ..Sampling::default() };
-        About { name: NAME.to_owned(), sampling, longest: 200, together: 1 }
+        About { name: NAME.to_owned(), sampling, max_tokens: 200, max_concurrent: 1 }
     }
 
     fn reply(
@@ -40,7 +42,7 @@ impl Model for Stub {
         ask: &Ask,
         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
     ) -> Result<Reply, String> {
-        let last = ask.turns[ask.turns.len() - 1].as_str();
+        let last = ask.turns[ask.turns.len() - 1].text.as_str();
         let text = match last {
             "count" => (1..=200).map(|n| format!("{n} ")).collect(),
             "seed" => ask.seed.to_string(),
@@ -78,7 +80,7 @@ impl Model for Stub {
             dropped: dropped.clone(),
         };
         let read = Read {
-            tokens: ask.turns.iter().map(|turn| turn.split_inclusive(' ').count()).sum(),
+            tokens: ask.turns.iter().map(|turn| turn.text.split_inclusive(' ').count()).sum(),
             turns_left_out: ask.turns.len().saturating_sub(READ),
             last_turn_cut: false,
         };

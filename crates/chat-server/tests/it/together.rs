@@ -2,7 +2,7 @@
 //! another, and who leaves stops nobody else.
 
 use crate::client::options;
-use chat_server::{About, Ask, Candidate, Line, Model, Piece, Reply, Server, serve};
+use chat_server::{About, Ask, Candidate, Model, Piece, Reply, RequestQueue, Server, serve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ const TOGETHER: usize = 3;
 
 impl Model for Chorus {
     fn about(&self) -> About {
-        About { name: "chorus".into(), together: TOGETHER, ..About::default() }
+        About { name: "chorus".into(), max_concurrent: TOGETHER, ..About::default() }
     }
 
     fn reply(
@@ -32,11 +32,12 @@ impl Model for Chorus {
         unreachable!("all are replied to together")
     }
 
-    fn reply_to_all(&self, line: &mut dyn Line) {
+    fn reply_to_all(&self, line: &mut dyn RequestQueue) {
         let mut open: BTreeMap<u64, (Vec<String>, usize)> = BTreeMap::new();
         loop {
             for (number, ask) in line.more() {
-                let said = ask.turns[ask.turns.len() - 1].split_inclusive(' ').map(str::to_owned);
+                let said =
+                    ask.turns[ask.turns.len() - 1].text.split_inclusive(' ').map(str::to_owned);
                 open.insert(number, (said.collect(), 0));
             }
             if open.is_empty() {

@@ -1,7 +1,7 @@
 //! Texts that say the same.
 
 use super::{Function, SETTINGS, failed, rows, rows_type, settings, settings_of};
-use data_pipeline::text::duplicates::{MinHash, Signature, exact};
+use data_pipeline::text::duplicates::{MinHash, Signature, exact_key};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StringBuilder,
 };
@@ -17,7 +17,7 @@ const EXACT: Function = Function {
     gives: || DataType::Binary,
     work: |columns| {
         let texts = columns[0].as_string::<i32>();
-        let of = |text: Option<&str>| text.map(|text| exact(text).to_bytes());
+        let of = |text: Option<&str>| text.map(|text| exact_key(text).to_bytes());
         Ok(Arc::new(texts.iter().map(of).collect::<BinaryArray>()))
     },
 };
@@ -58,7 +58,7 @@ const BUCKETS: Function = Function {
                 Some(bytes) => {
                     let read = signature(bytes, &how)?;
                     read.buckets().for_each(|bucket| buckets.append_value(bucket.to_le_bytes()));
-                    how.buckets
+                    how.bands
                 }
                 // Longer than the number of a bucket.
                 None => {
@@ -97,7 +97,7 @@ fn signature(bytes: &[u8], how: &MinHash) -> datafusion::error::Result<Signature
     Signature::from_bytes(bytes, how).ok_or_else(|| failed("signatures of another length"))
 }
 
-/// [`exact`] of a text; null for null.
+/// [`exact_key`] of a text; null for null.
 pub(crate) fn exact_of(text: Expr) -> Expr {
     EXACT.call(vec![text])
 }

@@ -127,7 +127,7 @@ fn a_cluster_selects_what_memory_does() {
 fn a_cluster_makes_the_pairs_and_keeps_the_texts_that_memory_does() {
     let (messages, options) = (dialogs::many(6000), dialogs::options());
     let wanted = dialogs::in_memory(&messages, &options);
-    let how = MinHash { least: 0.5, ..MinHash::default() };
+    let how = MinHash { threshold: 0.5, ..MinHash::default() };
     let texts: duplicates::Texts =
         messages.iter().map(|m| (format!("{}/{}", m.conversation, m.id), m.text.clone())).collect();
     let stay = duplicates::in_memory(&texts, how);

@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn texts_that_stay_are_those_of_the_rule_in_memory(texts in texts(), seed: u64) {
-        let how = MinHash { words: 2, rows: 3, least: 0.5, seed, ..MinHash::default() };
+        let how = MinHash { shingle_words: 2, rows: 3, threshold: 0.5, seed, ..MinHash::default() };
         let wanted = in_memory(&texts, how);
         for partitions in [1, 2, 16] {
             let options = Options { partitions, batch: 5, ..Options::default() };
@@ -115,6 +115,6 @@ fn texts_without_ids_of_their_own_are_refused() {
     assert!(said.contains("1 texts have no id"), "{said}");
     let said = refused("b.parquet", ("id", "body"), &how);
     assert!(said.contains("no column body among id, text"), "{said}");
-    let said = refused("b.parquet", ("id", "text"), &MinHash { words: 0, ..how });
-    assert!(said.contains("there are 1 word or more"), "{said}");
+    let said = refused("b.parquet", ("id", "text"), &MinHash { shingle_words: 0, ..how });
+    assert!(said.contains("a shingle has 1 word or more"), "{said}");
 }

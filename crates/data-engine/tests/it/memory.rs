@@ -133,7 +133,7 @@ fn texts_that_do_not_fit_into_memory_are_deduplicated() {
             (format!("{:06}", i.wrapping_mul(7919) % 120_011), text.join(" "))
         })
         .collect();
-    let how = MinHash { buckets: 4, rows: 4, ..MinHash::default() };
+    let how = MinHash { bands: 4, rows: 4, ..MinHash::default() };
     let wanted = duplicates::in_memory(&texts, how);
     assert!(wanted.1.duplicates > 5_000 && wanted.1.near_duplicates > 5_000, "{:?}", wanted.1);
     let (engine, spill) = narrow(folder.path(), 128 << 20);

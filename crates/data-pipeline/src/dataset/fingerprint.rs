@@ -29,7 +29,7 @@ pub struct Fingerprint {
 struct Sample(String, Option<String>, Option<Digest>);
 
 impl Fingerprint {
-    /// Of a set; contents count where the set knows their digests.
+    /// The fingerprint of a set; contents count where the set knows their digests.
     pub fn of<S: Samples + ?Sized>(set: &S) -> Result<Self, DataError> {
         let digests = set.digests()?;
         let sample = |i| {

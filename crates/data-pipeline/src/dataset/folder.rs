@@ -35,6 +35,8 @@
 //! | folders with the same folders in them, no images beside, and most of them called as parts | the same |
 //! | the same, and fewer of them called as parts | noted |
 //! | images beside the class folders | an error |
+//! | one of the tables above beside the class folders, with other labels than their names | an error that names both ways |
+//! | such a table that cannot be read, or none of whose files are there | noted |
 //! | fixed classes (those of the training images, for a test folder) | may be absent; any other is an error |
 //!
 //! **Parquet.**
@@ -44,6 +46,8 @@
 //! | one of the numbered files of a set is missing (`train-00000-of-00002.parquet` alone) | an error that names it |
 //! | a row without the bytes of an image | as a bad image; an error if all are so |
 //! | labels that are lists, or numbers with a fraction | an error |
+//! | another column that may be the labels | noted; a column called `label` comes first, then others called alike, then the only one of class labels |
+//! | files that number their class labels differently | each is read by its own names; noted |
 //!
 //! **Tables.** A header names the columns (`file`, `file_name`, `path`, `image`, ... and `label`,
 //! `class`, ...) in any order; without one, the first column is the file and the second the label.
@@ -60,7 +64,7 @@
 //! | a file twice with one label | counted once, noted |
 //!
 //! Classes of tables and Parquet are sorted, by number if all are whole numbers; those of Hugging
-//! Face's class labels keep their order, and the label -1 is none.
+//! Face's class labels keep their order, and among them the label -1 is none.
 //!
 //! ```
 //! use augment::Image;
@@ -84,8 +88,10 @@
 //! its path below the folder, as the table has it, or of Parquet the file and what the image was
 //! called, if that is told and no other image is called so; else the file and the row.
 
+mod columns;
 mod content;
 mod known;
+mod layout;
 mod left_out;
 mod listed;
 pub(crate) mod listing;
@@ -106,9 +112,12 @@ pub use summary::{Side, Summary};
 
 use crate::error::DataError;
 use crate::parallel;
+use crate::picture::Decode;
 use content::{Content, Fault};
 use known::Known;
+use layout::{Layout, first_part};
 use listing::Listed;
+use places::Places;
 use set::{Entry, Place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -185,14 +194,44 @@ fn missing(path: &Path, fault: impl Into<String>, way_out: &'static str) -> Data
     DataError::Missing { path: path.to_path_buf(), fault: fault.into(), way_out }
 }
 
+/// Whether something is there that [`FolderSet::open`] may open: a file, a folder, or what a
+/// pattern of Parquet files stands for.
+pub fn is_there(path: &Path) -> bool {
+    path.exists() || parquet::files(path).is_ok_and(|files| files.is_some())
+}
+
 /// All image files below a folder in the order of their paths, each with its path relative to the
-/// folder; those that are named as images and are none count too, so that they can be told.
+/// folder; those that are named as images and are none count too, so that they can be told. Fails
+/// if that is no folder, or if it has no image files but Parquet or a published data set.
 pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
+    let way_out = "name a folder of image files";
+    if !is_there(dir) {
+        return Err(missing(dir, "is not there", "check the path"));
+    }
+    let in_parquet = "holds its images in Parquet, not in files";
+    if !dir.is_dir() {
+        let fault = match content::look(dir, &Decode::default()) {
+            _ if table::is_table(dir) => "is a table, not a folder".to_owned(),
+            _ if !dir.exists() || content::starts_with(dir, parquet::MAGIC) => in_parquet.into(),
+            Content::Image(_) => "is a single image".to_owned(),
+            Content::Holder(kind) => format!("is {kind}"),
+            Content::Bad(fault) => fault.fault,
+            Content::Other => "is a file that holds no image".to_owned(),
+        };
+        return Err(missing(dir, fault, way_out));
+    }
     let mut files = Vec::new();
     listing::below(dir, dir, &mut files)?;
     let found = look(files, &FolderOptions::default()).into_iter();
     let images = found.filter(|(_, content)| content.is_image());
-    Ok(images.map(|(file, _)| (file.path, file.id)).collect())
+    let images: Vec<_> = images.map(|(file, _)| (file.path, file.id)).collect();
+    if images.is_empty() {
+        published::refuse(dir)?;
+        let is_parquet = !matches!(parquet::files(dir), Ok(None));
+        let fault = if is_parquet { in_parquet } else { "there is no image" };
+        return Err(missing(dir, fault, way_out));
+    }
+    Ok(images)
 }
 
 /// Looks at files on all processors.
@@ -249,8 +288,8 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         .collect();
     let images = Layout::of(&found);
     if let Some(first) = loose.first() {
-        if let (true, Some(table)) = (images.classes.is_empty(), table) {
-            return listed::open(&table, Some(dir), options.unlisted, options);
+        if let (true, Some(table)) = (images.classes.is_empty(), &table) {
+            return listed::open(table, Some(dir), options.unlisted, options);
         }
         if images.classes.is_empty() {
             let fault = format!("holds {} images and no folder of a class", loose.len());
@@ -261,8 +300,15 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
             1 => String::new(),
             n => format!(", and {} more", n - 1),
         };
-        let fault = format!("an image outside the class folders{others}");
+        let named = table.map_or_else(String::new, |table| {
+            format!("; if {} has the labels, name that table", table.display())
+        });
+        let fault = format!("an image outside the class folders{others}{named}");
         return Err(missing(first, fault, "move it into the folder of its class, or away"));
+    }
+    let mut notes = images.notes();
+    if let (false, Some(table)) = (images.classes.is_empty(), &table) {
+        notes.extend(beside_classes(table, dir, options)?);
     }
     if images.classes.is_empty() {
         published::refuse(dir)?;
@@ -274,8 +320,12 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
     let mut found_classes = images.classes.keys().filter(|name| options.is_label(name));
     let strange = found_classes.find(|name| !classes.contains(name));
     if let Some(name) = strange {
-        let fault = format!("no class of this name among {classes:?}");
-        let way_out = "rename or remove the folder, or say --no-label if its name stands for none";
+        let near = listing::near(name, &classes);
+        let way_out = match near.is_empty() {
+            true => "rename or remove the folder, or say --no-label if its name stands for none",
+            false => "rename the folder",
+        };
+        let fault = format!("no class of this name among {classes:?}{near}");
         return Err(missing(&dir.join(name), fault, way_out));
     }
     let number: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
@@ -283,129 +333,47 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         let name = Some(first_part(id)).filter(|name| options.is_label(name))?;
         number.get(name).copied()
     };
-    let set = set(dir, options, classes.clone(), found, images.notes(), label);
+    let set = set(dir, options, classes.clone(), found, notes, label);
     if set.entries.is_empty() && set.skipped.is_empty() {
         return Err(missing(dir, "no images in class folders", "name a folder of images"));
     }
     set.checked(images.meant(dir).as_deref())
 }
 
-/// The first part of an id: the class folder.
-fn first_part(id: &str) -> &str {
-    id.split_once('/').map_or(id, |(first, _)| first)
-}
-
-/// The first five of some names, each in backticks.
-fn ticked<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut names = names.into_iter();
-    let first: Vec<String> = names.by_ref().take(5).map(|name| format!("`{name}`")).collect();
-    let rest = if names.next().is_some() { ", ..." } else { "" };
-    format!("{}{rest}", first.join(", "))
-}
-
-/// Whether a name is one of a day, a month or a year: digits, and signs between them.
-fn is_date(name: &str) -> bool {
-    let digits = name.chars().filter(char::is_ascii_digit).count();
-    digits >= 4 && name.chars().all(|c| c.is_ascii_digit() || "-_. ".contains(c))
-}
-
-/// Where the images of class folders lie.
-struct Layout {
-    /// Of each folder that has images, how many lie directly in it, and how many in each of its
-    /// sub-folders.
-    classes: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
-}
-
-impl Layout {
-    fn of(found: &[(Listed, Content)]) -> Self {
-        let mut classes: BTreeMap<String, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
-        for (file, content) in found {
-            let (Content::Image(_), Some((class, rest))) = (content, file.id.split_once('/'))
-            else {
-                continue;
-            };
-            let (direct, deeper) = classes.entry(class.to_owned()).or_default();
-            match rest.split_once('/') {
-                Some((folder, _)) => *deeper.entry(folder.to_owned()).or_default() += 1,
-                None => *direct += 1,
-            }
+/// Looks at a table beside class folders. An error if it has other labels than the names of the
+/// folders; a note if it is none of their images.
+fn beside_classes(
+    table: &Path,
+    dir: &Path,
+    options: &FolderOptions,
+) -> Result<Option<String>, DataError> {
+    let roots = [dir];
+    let places = Places::new(&roots);
+    let passed_over = |why: String| {
+        let name = table.display();
+        Ok(Some(format!("{name} is not read, and the folders are the classes: {why}")))
+    };
+    let rows = match table::read(table, &places) {
+        Ok(rows) => rows,
+        Err(error) => return passed_over(error.to_string()),
+    };
+    let mut is_there = false;
+    for row in &rows {
+        let Ok(at) = places.find(&row.file) else { continue };
+        is_there = true;
+        let (path, label) = (at.path(), row.label.as_deref());
+        let id = listing::id(&path, dir);
+        let Some(label) = label.filter(|label| options.is_label(label)) else { continue };
+        if label == first_part(&id) {
+            continue;
         }
-        Self { classes }
-    }
-
-    /// Fails if the folders are parts of a data set rather than classes.
-    fn refuse_parts(&self, dir: &Path, fixed: Option<&[String]>) -> Result<(), DataError> {
-        let is_class = |name: &str| fixed.is_some_and(|classes| classes.iter().any(|c| c == name));
-        let mut names = self.classes.keys();
-        let all = names.len() > 0 && names.all(|name| listing::is_part(name) && !is_class(name));
-        let same = if fixed.is_some() { vec![] } else { self.same_folders() };
-        // A class may be called so, as trains are among vehicles: most of them have to be.
-        let like = self.classes.keys().filter(|name| listing::is_like_part(name)).count();
-        if !all && (same.is_empty() || 2 * like <= self.classes.len()) {
-            return Ok(());
-        }
-        let in_each = match same.is_empty() {
-            true => String::new(),
-            false => format!(" (the classes are probably {})", ticked(same)),
-        };
-        let first = self
-            .classes
-            .keys()
-            .find(|name| ["tr", "lab"].iter().any(|start| name.to_lowercase().starts_with(start)))
-            .or(self.classes.keys().next())
-            .map_or_else(|| dir.to_path_buf(), |name| dir.join(name));
         let fault = format!(
-            "its folders {} are parts of a data set rather than classes{in_each}: name {}",
-            ticked(self.classes.keys().map(String::as_str)),
-            first.display()
+            "has folders of images and a table, {}, by which {id} is `{label}`: if the table has \
+             the labels, name it (`--labels {}` of `tutor fit`)",
+            table.display(),
+            table.display()
         );
-        Err(missing(dir, fault, "a folder of labelled images has a sub-folder for each class"))
+        return Err(missing(dir, fault, "if the folders are the classes, move the table away"));
     }
-
-    /// The folders that several of the folders have in them, where these hold nothing else and
-    /// what they hold is not named by dates; none if they are not two.
-    fn same_folders(&self) -> Vec<&str> {
-        if self.classes.len() < 2 || self.classes.values().any(|(direct, _)| *direct > 0) {
-            return vec![];
-        }
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        let deeper = self.classes.values().flat_map(|(_, deeper)| deeper.keys());
-        deeper.for_each(|name| *counts.entry(name).or_default() += 1);
-        counts.retain(|_, count| *count > 1);
-        let dates = counts.keys().all(|name| is_date(name));
-        if counts.len() < 2 || dates { vec![] } else { counts.into_keys().collect() }
-    }
-
-    /// What was probably meant by a folder with one class.
-    fn meant(&self, dir: &Path) -> Option<String> {
-        let (class, (0, deeper)) = self.classes.first_key_value()? else { return None };
-        if self.classes.len() > 1 || deeper.len() < 2 {
-            return None;
-        }
-        let (names, meant) = (ticked(deeper.keys().map(String::as_str)), dir.join(class));
-        Some(format!("if {names} in it are the classes, name {}", meant.display()))
-    }
-
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let same = self.same_folders();
-        if !same.is_empty() {
-            notes.push(format!(
-                "the class folders hold the same folders, {}: if those are the classes, name one \
-                 of the folders above them",
-                ticked(same)
-            ));
-        }
-        let deeper: usize = self.classes.values().flat_map(|(_, deeper)| deeper.values()).sum();
-        if deeper > 0 {
-            let lie = if deeper == 1 { "image lies" } else { "images lie" };
-            notes.push(format!(
-                "{deeper} {lie} deeper than the class folder; the folder at the first level is the \
-                 class"
-            ));
-        }
-        let names: Vec<String> = self.classes.keys().cloned().collect();
-        notes.extend(listing::alike(&names));
-        notes
-    }
+    if is_there { Ok(None) } else { passed_over("none of its files is there".into()) }
 }

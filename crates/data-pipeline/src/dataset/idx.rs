@@ -1,7 +1,7 @@
-//! MNIST-style idx files (unsigned bytes, any number of sides), plain or gzipped.
+//! MNIST-style idx files (unsigned bytes, any number of dimensions), plain or gzipped.
 //!
-//! Format: two zero bytes, a type byte (8 for unsigned bytes), the number of sides, each side as a
-//! big-endian u32, the data.
+//! Format: two zero bytes, a type byte (8 for unsigned bytes), the number of dimensions, the size
+//! of each as a big-endian u32, the data.
 
 use super::{ArraySet, Part};
 use crate::error::DataError;

@@ -35,7 +35,7 @@ impl<T> VecSet<T> {
         Ok(Self { name, items, labels, classes, sizes: vec![] })
     }
 
-    /// The same set, whose samples have these sizes ([`Samples::size`]).
+    /// Gives its samples these sizes ([`Samples::size`]).
     #[must_use]
     pub fn sized(mut self, size: impl Fn(&T) -> u32) -> Self {
         self.sizes = self.items.iter().map(size).collect();

@@ -21,7 +21,7 @@ use self::partition::Partitions;
 use super::bpe::{BpeSize, BpeTrainer};
 use super::encoded::PairLengths;
 use super::filters::{Checks, Filters};
-use super::funnel::Funnel;
+use super::funnel::{Funnel, Reason};
 use super::part::{DialogPart, DialogSplit, unit as draw};
 use super::read::{DialogReadOptions, DialogSource, files_of};
 use super::safety::Safety;
@@ -106,7 +106,7 @@ pub struct DialogProgress {
     pub stage: &'static str,
     /// How much of it.
     pub done: u64,
-    /// Of how much.
+    /// How much there is to do.
     pub total: u64,
 }
 
@@ -244,11 +244,21 @@ fn no_pair(funnel: &Funnel) -> String {
     let messages = std::iter::once(("messages", funnel.messages));
     let counts: Vec<String> =
         messages.chain(dropped).chain([("kept", funnel.kept)]).map(count).collect();
-    format!(
-        "no pair is left: {}; none that is kept replies to another (name their format, or drop \
-         less)",
-        counts.join(", ")
-    )
+    let missing = funnel.dropped.get(&Reason::MissingParent).filter(|missing| missing.count > 0);
+    let example = missing.and_then(|missing| missing.examples.first());
+    // Ids and parents that are written differently leave only the first messages of trees.
+    match example.filter(|_| 4 * funnel.count(Reason::MissingParent) > funnel.messages) {
+        Some(example) => format!(
+            "no pair is left: {}; parents are not there, as {example:?} (write `id` and \
+             `parent` alike)",
+            counts.join(", ")
+        ),
+        None => format!(
+            "no pair is left: {}; none that is kept replies to another (name their format, or drop \
+             less)",
+            counts.join(", ")
+        ),
+    }
 }
 
 /// The tokenizer that is given, was made before, or is made of training texts now.

@@ -2,9 +2,11 @@
 
 use memchr::memmem;
 use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
-/// A text on one line: runs of white space become one space, control characters vanish. Borrowed
-/// where it is so already.
+/// A text on one line: runs of white space become one space, control characters vanish, and letters
+/// are composed with their marks (NFC of Unicode's Annex 15). Borrowed where it is so already.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if is_one_line(text) {
         return Cow::Borrowed(text);
@@ -22,7 +24,19 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
             line.push(c);
         }
     }
-    Cow::Owned(line)
+    match composed(&line) {
+        Cow::Owned(composed) => Cow::Owned(composed),
+        Cow::Borrowed(_) => Cow::Owned(line),
+    }
+}
+
+/// A text with letters and marks composed: `e` and an accent are one character, whatever program
+/// wrote them. Borrowed where they are so already.
+fn composed(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() || unicode_normalization::is_nfc(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.nfc().collect()),
+    }
 }
 
 /// Whether [`one_line`] would change nothing. Nothing ends the loops early, so that many bytes are
@@ -37,7 +51,7 @@ fn is_one_line(text: &str) -> bool {
         return false;
     }
     let odd = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control() || c == '\u{feff}');
-    text.is_ascii() || !text.contains(odd)
+    text.is_ascii() || !text.contains(odd) && unicode_normalization::is_nfc(text)
 }
 
 /// The words of a text in lower case, without punctuation, one space between two: what texts are
@@ -80,6 +94,7 @@ pub(crate) fn add_words(text: &str, to: &mut Vec<u8>) {
         to.truncate(end - usize::from(end > start && last == b' '));
         return;
     }
+    let text = composed(text);
     to.reserve(text.len());
     let (mut gap, mut utf8) = (false, [0; 4]);
     for c in text.chars() {
@@ -90,10 +105,18 @@ pub(crate) fn add_words(text: &str, to: &mut Vec<u8>) {
             }
             gap = false;
             c.to_lowercase().for_each(|c| to.extend(c.encode_utf8(&mut utf8).bytes()));
+        } else if !gap && to.len() > start && is_combining_mark(c) && !is_variation(c) {
+            // Vowel signs and tones of many scripts are marks on the letter before.
+            to.extend(c.encode_utf8(&mut utf8).bytes());
         } else if !matches!(c, '\'' | '’') {
             gap = true;
         }
     }
+}
+
+/// Whether a character says which picture the one before has.
+fn is_variation(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Words that a parent must have, for its copy without quotation marks to be taken out.
@@ -237,7 +260,11 @@ mod tests {
         }
         assert_eq!(words("I’m here, O.K.?  Étage 2"), "im here o k étage 2");
         assert_eq!(words("I'm here, O.K.?  (Floor 2)"), "im here o k floor 2");
-        for nothing in ["", "...", "' '", "—"] {
+        // One letter or two characters, and marks that no letter is composed with.
+        assert_eq!(one_line("cafe\u{301}\n1"), "café 1");
+        assert_eq!(words("Cafe\u{301} i\u{307}\u{323}x"), words("CAFÉ ị\u{307}x"));
+        assert_eq!(words("न\u{94d}य (ไม\u{e49})"), "न\u{94d}य ไม\u{e49}");
+        for nothing in ["", "...", "' '", "—", "\u{301}", "\u{2764}\u{fe0f}"] {
             assert_eq!(words(nothing), "", "{nothing:?}");
         }
     }

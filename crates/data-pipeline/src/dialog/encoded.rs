@@ -151,7 +151,7 @@ impl EncodedPairs {
     /// };
     /// let set = EncodedPairs::new("toy", &[&pair], &tokenizer, &PairLengths::default())?;
     /// let stream = Stream::shuffled(std::sync::Arc::new(set), PackPairs, 1, 1);
-    /// let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
+    /// let step = Loader::builder(vec![stream]).steps(0..1).start().next().unwrap()?;
     /// let batch = &step.batches[0].data;
     /// assert_eq!(batch.context_ids.last(), Some(&i64::from(tokenizer.turn())));
     /// assert_eq!(batch.response_ids.last(), Some(&i64::from(tokenizer.end())));

@@ -6,6 +6,7 @@ use super::safety::Safety;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use unicode_normalization::char::is_combining_mark;
 
 /// The rules. A rule that is switched off drops nothing.
 ///
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 /// |---|---|---|
 /// | `min-subwords` | 2 | with fewer subwords |
 /// | `max-subwords` | 128 | with more subwords |
-/// | `min-alphabetic` | 0.7 | of whose characters, spaces included, a smaller share are letters |
+/// | `min-alphabetic` | 0.7 | of whose characters, spaces included and marks on letters left out, a smaller share are letters |
 /// | `urls` | true | with the address of a page |
 /// | `bot-name` | `bot` | whose author's name holds this, in upper or lower case; empty: none |
 /// | `max-occurrences` | 100 | whose text more messages have |
@@ -189,12 +190,13 @@ fn holds_in_any_case(text: &str, wanted: &str) -> bool {
     places.any(|place| place.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The share of letters among all characters; 0 of nothing.
+/// The share of letters among all characters, which marks on letters are not; 0 of nothing.
 fn share_of_letters(text: &str) -> f64 {
     let (letters, all) = if text.is_ascii() {
         (text.bytes().filter(u8::is_ascii_alphabetic).count(), text.len())
     } else {
-        (text.chars().filter(|c| c.is_alphabetic()).count(), text.chars().count())
+        let unmarked = || text.chars().filter(|&c| c.is_ascii() || !is_combining_mark(c));
+        (unmarked().filter(|c| c.is_alphabetic()).count(), unmarked().count())
     };
     if all == 0 { 0.0 } else { letters as f64 / all as f64 }
 }
@@ -232,6 +234,24 @@ fn overlap(own: &[u32], parent: &[u32]) -> f64 {
 const DOMAINS: [&str; 14] =
     ["com", "org", "net", "edu", "gov", "info", "io", "uk", "de", "fr", "ru", "ly", "tv", "biz"];
 
+/// Further ones that only count before a path, as in `youtu.be/x`: without one, `it.Is` and the
+/// like would be addresses. The rest have two letters.
+const BEFORE_PATHS: [&str; 25] = [
+    "app", "art", "blog", "chat", "cloud", "club", "dev", "eu", "gg", "link", "live", "media",
+    "news", "one", "online", "page", "pro", "shop", "site", "social", "store", "tech", "top",
+    "wiki", "xyz",
+];
+
+/// Words of two letters that stand between points and strokes, as in `him.he/she`, and are the last
+/// part of no host's name.
+const NO_DOMAINS: [&str; 8] = ["he", "if", "of", "on", "or", "up", "us", "we"];
+
+/// Whether a host with a path may end so: `be`, `co`, `it`.
+fn is_before_path(last: &str) -> bool {
+    let is_country = last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_country && !NO_DOMAINS.contains(&last) || BEFORE_PATHS.contains(&last)
+}
+
 /// Whether a text on one line holds the address of a page.
 fn has_url(text: &str) -> bool {
     may_have_url(text) && has_url_word(text)
@@ -265,6 +285,7 @@ fn has_url_word(text: &str) -> bool {
         }
         // Letters may stand before it: `link:example.org/page`.
         let host = word.split(['/', '?', '#']).next().unwrap_or_default();
+        let path = word[host.len()..].strip_prefix('/').unwrap_or_default();
         let host = host.rsplit(['(', '[', ':', '<', '=']).next().unwrap_or_default();
         let mut labels = host.rsplit('.');
         let last = labels.next().unwrap_or_default();
@@ -272,7 +293,8 @@ fn has_url_word(text: &str) -> bool {
             !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
         let mut names = labels.clone();
-        DOMAINS.contains(&last) && names.next().is_some() && labels.all(is_label)
+        let is_last = DOMAINS.contains(&last) || !path.is_empty() && is_before_path(last);
+        is_last && names.next().is_some() && labels.all(is_label)
     })
 }
 
@@ -312,11 +334,29 @@ mod tests {
             "go to example.org/page?x=1!",
             "[here](link:foo-bar.co.uk)",
             "it is on youtube.com, I think",
+            "watch youtu.be/dQw4w9WgXcQ",
+            "(redd.it/9x)",
+            "t.co/x and discord.gg/x",
+            "See.goo.gl/abc",
         ] {
             assert!(has_url(text), "{text}");
         }
         for text in ["Well...ok", "I like it.It is good", "a.b@", "3.14 and e.g. this", ".com", ""]
         {
+            assert!(!has_url(text), "{text}");
+        }
+        for text in [
+            "and/or",
+            "10/10.5",
+            "9.5/10",
+            "he.said/she",
+            "him.he/she",
+            "e.g./i.e.",
+            "a.m./p.m.",
+            "t.co",
+            "src/main.rs",
+            "U.S./U.K.",
+        ] {
             assert!(!has_url(text), "{text}");
         }
     }
@@ -339,6 +379,9 @@ mod tests {
         // 7 letters of 10 characters, and 7 of 11.
         assert_eq!(reason("a", "abc efgh 1", None, 1), None);
         assert_eq!(reason("a", "abc efgh 12", None, 1), Some(Reason::NotAlphabetic));
+        // Marks on letters are no characters of their own: 7 letters of 9 characters.
+        let marked = "a\u{35f}b\u{35f}c\u{35f} e\u{35f}f\u{35f}g\u{35f}h\u{35f}!";
+        assert_eq!(reason("a", marked, None, 1), None);
         // 4 of 5 trigrams, and 3 of 4.
         let parent = Some("one two three four five six");
         let same = Some(Reason::RepeatsParent);

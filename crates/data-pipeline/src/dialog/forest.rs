@@ -30,8 +30,8 @@ pub(super) struct Forest {
 }
 
 impl Forest {
-    /// Of messages in any order. Of several with one id the one with the longest text is kept, and
-    /// of equally long ones the one that comes first in the alphabet.
+    /// The forest of messages in any order. Of several with one id the one with the longest text is
+    /// kept, and of equally long ones the one that comes first in the alphabet.
     pub(super) fn new(mut messages: Vec<Message>) -> Self {
         assert!(messages.len() < u32::MAX as usize, "{} messages at once", messages.len());
         let ends = sort(&mut messages);
@@ -44,6 +44,8 @@ impl Forest {
                 above.push(match &message.parent {
                     _ if doubled => Above::Fault(Reason::DuplicateId),
                     None => Above::Nothing,
+                    // ConvoKit's Switchboard says so of the first message of a conversation.
+                    Some(parent) if *parent == message.id => Above::Nothing,
                     Some(parent) => {
                         let at = conversation.partition_point(|m| m.id < *parent);
                         match conversation.get(at) {
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn cycles_and_what_hangs_below_them() {
-        // a → b → c → a, d below c, e below d, f alone its own parent, g a tree.
+        // a → b → c → a, d below c, e below d, f its own parent, which is none, g a tree.
         let found = forest(&[
             ("e", Some("d")),
             ("d", Some("c")),
@@ -277,7 +279,7 @@ mod tests {
         let cycle = Above::Fault(Reason::Cycle);
         assert_eq!(found.above[..3], [cycle; 3]);
         assert_eq!(found.above[3..5], [Above::Message(2), Above::Message(3)]);
-        assert_eq!(found.above[5..], [cycle, Above::Nothing]);
+        assert_eq!(found.above[5..], [Above::Nothing; 2]);
         let mut places = [0; 7];
         found.order.iter().enumerate().for_each(|(at, &i)| places[i as usize] = at);
         assert!(places[2] < places[3] && places[3] < places[4]);

@@ -11,7 +11,7 @@ pub enum Reason {
     DuplicateId,
     /// The message that it replies to is not there.
     MissingParent,
-    /// It replies to itself, perhaps by way of others.
+    /// It replies to itself by way of others.
     Cycle,
     /// Its author's name says that it is a program.
     Bot,
@@ -63,7 +63,7 @@ const LONGEST: usize = 160;
 pub struct Dropped {
     /// How many messages.
     pub count: u64,
-    /// Texts of the first few of them.
+    /// Texts of the first few of them; of those without a parent also their ids.
     pub examples: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub struct Funnel {
     pub dropped: BTreeMap<Reason, Dropped>,
     /// Messages that were kept.
     pub kept: u64,
-    /// Of them, those that reply to another one: pairs before near-duplicates are removed.
+    /// Kept messages that reply to another one: pairs before near-duplicates are removed.
     pub pairs: u64,
     /// Pairs that were removed since another one says the same.
     pub near_duplicates: u64,

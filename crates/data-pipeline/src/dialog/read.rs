@@ -10,7 +10,7 @@
 //! | `convokit` | ConvoKit's `utterances.jsonl` | as it says |
 //! | `reddit` | comments of a Reddit dump, an object a line | a submission |
 //! | `blocks` | a turn a line, a blank line between conversations | a block |
-//! | `csv` | a table with a header: `text`, and `id`, `parent`, `conversation`, `author`, `part` | as it says, behind the file's name where there is no `id` |
+//! | `csv` | a table with a header, by the rules of tables of one's own texts: `text`, and `id`, `parent`, `conversation`, `author`, `part` | as it says, behind the file's name where there is no `id` |
 //!
 //! Files may be packed by gzip or zstd, which is told by their content; a path may be a folder or a
 //! pattern too. All but `topical-chat` and `irc` are read as a stream.
@@ -144,7 +144,7 @@ impl DialogSource {
         self.read_as(&self.format.stem(file), file, options, each)
     }
 
-    /// The same with what the file is called in the names of its conversations.
+    /// Reads a file that is called `name` in the names of its conversations.
     pub(super) fn read_as(
         &self,
         name: &str,

@@ -41,7 +41,9 @@ impl Safety for SafetyWords {
 /// Words, and phrases of several words, each of which makes a message offensive.
 ///
 /// Words are compared as a whole, whatever their case and the punctuation around them: a text that
-/// has *class* in it holds no *ass*. A list knows no context. The one that comes along is small and
+/// has *class* in it holds no *ass*. An entry in writing without spaces (Chinese characters, kana,
+/// Thai, Lao, Khmer, Burmese) is found within other words too: nothing says where a word ends. A
+/// list knows no context. The one that comes along is small and
 /// was written for this crate (`offensive-words.txt`): slurs, sexual and abusive words of English
 /// that are offensive nearly wherever they stand. Meena's authors used a classifier of their own.
 ///
@@ -54,7 +56,8 @@ impl Safety for SafetyWords {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SafetyWords {
-    /// Finds each word or phrase in lower case, with a space around it; nothing of no words.
+    /// Finds each word or phrase in lower case, with a space around it where its writing has
+    /// spaces; nothing of no words.
     finder: Option<AhoCorasick>,
     /// Whether any of them is not ASCII.
     beyond_ascii: bool,
@@ -66,12 +69,15 @@ impl SafetyWords {
         Self::from_text(include_str!("offensive-words.txt"))
     }
 
-    /// Of a text with a word or phrase a line; `#` begins a comment.
+    /// Reads the list from a text with a word or phrase a line; `#` begins a comment.
     pub fn from_text(text: &str) -> Self {
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
         let phrases: Vec<String> =
             lines.map(clean::words).filter(|phrase| !phrase.is_empty()).collect();
-        let patterns = phrases.iter().map(|phrase| format!(" {phrase} "));
+        let patterns = phrases.iter().map(|phrase| match phrase.contains(is_unspaced) {
+            true => phrase.clone(),
+            false => format!(" {phrase} "),
+        });
         let finder = AhoCorasick::new(patterns).expect("a list of fewer than 2^31 bytes");
         let beyond_ascii = !phrases.iter().all(|phrase| phrase.is_ascii());
         Self { finder: (!phrases.is_empty()).then_some(finder), beyond_ascii }
@@ -82,7 +88,7 @@ impl SafetyWords {
         !self.beyond_ascii
     }
 
-    /// Of a file like that.
+    /// Reads the list from a file with a word or phrase a line, as [`from_text`](Self::from_text).
     ///
     /// # Errors
     /// When it cannot be read, is no UTF-8, or holds no word.
@@ -104,7 +110,7 @@ impl SafetyWords {
         self.holds(text, &mut Vec::new())
     }
 
-    /// The same, with room for the words of the text.
+    /// Whether a text holds one of them; `words` is room for the words of the text.
     fn holds(&self, text: &str, words: &mut Vec<u8>) -> bool {
         let Some(finder) = &self.finder else { return false };
         words.clear();
@@ -112,5 +118,34 @@ impl SafetyWords {
         clean::add_words(text, words);
         words.push(b' ');
         finder.is_match(&*words)
+    }
+}
+
+/// Whether a letter is of a writing that has no spaces between words.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0e00}'..='\u{0eff}' // Thai, Lao
+        | '\u{1000}'..='\u{109f}' | '\u{a9e0}'..='\u{a9ff}' | '\u{aa60}'..='\u{aa7f}' // Burmese
+        | '\u{1780}'..='\u{17ff}' // Khmer
+        | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' // kana
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' // Han
+        | '\u{ff66}'..='\u{ff9f}' | '\u{1b000}'..='\u{1b16f}' | '\u{20000}'..='\u{3347f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SafetyWords;
+
+    #[test]
+    fn words_are_found_in_writing_without_spaces() {
+        let words = SafetyWords::from_text("傻逼\nバカ\nไอ้บ้า\nidiot\ncafe\u{301}\n");
+        for text in ["你真是个傻逼！", "お前はバカだ", "นี่มันไอ้บ้าจริงๆ", "You idiot.", "un café"]
+        {
+            assert!(words.is_unsafe(text), "{text}");
+        }
+        for text in ["你真是个好人！", "お前はカバだ", "นี่มันบ้านไอ", "idiotic", "cafés"]
+        {
+            assert!(!words.is_unsafe(text), "{text}");
+        }
     }
 }

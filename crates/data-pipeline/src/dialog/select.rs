@@ -80,9 +80,9 @@ pub struct Dialogs {
 }
 
 impl Dialogs {
-    /// Of messages in any order. A conversation is in the part that its messages name, and if they
-    /// name several in the first of test, validation and training; else in that which the split
-    /// gives.
+    /// Sorts messages, given in any order, into conversations. A conversation is in the part that
+    /// its messages name, and if they name several in the first of test, validation and training;
+    /// else in that which the split gives.
     ///
     /// # Errors
     /// When the split has [faults](DialogSplit::check).
@@ -194,7 +194,13 @@ impl Dialogs {
         for (i, (line, left)) in lines.into_iter().zip(left).enumerate() {
             let text = left.as_deref().unwrap_or(&line);
             if let Some(reason) = dropped[i] {
-                funnel.drop(reason, text);
+                match (reason, &forest.messages[i]) {
+                    (Reason::MissingParent, Message { id, parent: Some(parent), .. }) => {
+                        let named = format!("`{id}` replies to `{parent}`, which is not there");
+                        funnel.drop(reason, &format!("{named}: {text}"));
+                    }
+                    _ => funnel.drop(reason, text),
+                }
                 continue;
             }
             funnel.kept += 1;

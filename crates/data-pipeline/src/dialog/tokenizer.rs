@@ -113,7 +113,7 @@ impl DialogTokenizer {
         has(END_OF_TEXT) || SPECIALS[1..].iter().all(|name| has(name))
     }
 
-    /// Of the text of a `tokenizer.json`; the error is what is wrong with it.
+    /// Reads the text of a `tokenizer.json`; the error is what is wrong with it.
     pub(super) fn from_json(text: &str) -> Result<Self, String> {
         let parsed = catch_unwind(AssertUnwindSafe(|| text.parse::<tokenizers::Tokenizer>()));
         let mut inner = match parsed {
@@ -172,9 +172,9 @@ impl DialogTokenizer {
         Ok(Self { inner, bytes, pad, end, turn, digest, in_words, memories: Mutex::default() })
     }
 
-    /// The same for a network that ends responses and turns by this token, as fine-tuned ones end
-    /// them by one that was added; none where it is no special token, or where turns do not end as
-    /// responses do.
+    /// This tokenizer for a network that ends responses and turns by the token `end`, as fine-tuned
+    /// ones end them by one that was added; none where it is no special token, or where turns do
+    /// not end as responses do.
     pub fn ended_by(self, end: u32) -> Option<Self> {
         if end == self.end {
             return Some(self);

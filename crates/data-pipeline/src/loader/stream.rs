@@ -68,7 +68,7 @@ impl<C: Collate> Stream<C> {
     /// use data_pipeline::loader::{AsIs, Loader, Stream};
     /// let words = VecSet::new("words", vec!["a", "b", "c"], None, vec![])?;
     /// let stream = Stream::shuffled(std::sync::Arc::new(words), AsIs::default(), 3, 1);
-    /// let step = Loader::start(vec![stream], 0, Some(1), 0).next().expect("a step")?;
+    /// let step = Loader::builder(vec![stream]).steps(0..1).start().next().expect("a step")?;
     /// assert_eq!(step.batches[0].data.len(), 3);
     /// # Ok::<(), data_pipeline::error::DataError>(())
     /// ```

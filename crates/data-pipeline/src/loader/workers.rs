@@ -5,6 +5,7 @@ use super::collate::Collate;
 use super::stream::{Step, Stream};
 use crate::error::DataError;
 use crate::sampler::{Draw, Sampler};
+use std::ops::{Bound, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +52,11 @@ impl Share {
         })
     }
 
-    /// Refuses batches that cannot be shared equally.
-    fn check(self, batch: usize) -> Result<(), DataError> {
+    /// Refuses a batch of so many samples if the processes cannot share each of its parts equally.
+    ///
+    /// # Errors
+    /// [`DataError::Request`], which says of what the batch has to be a multiple.
+    pub fn check(self, batch: usize) -> Result<(), DataError> {
         let Self { rank, size, parts } = self;
         if rank >= size {
             return Err(DataError::Request(format!("share {rank} of {size}, counted from 0")));
@@ -160,7 +164,8 @@ enum Steps<C: Collate> {
 ///     seed: 1,
 ///     order: Order::Shuffled,
 /// };
-/// let step = Loader::start(vec![stream], 0, Some(10), 2).next().unwrap().unwrap();
+/// let mut steps = Loader::builder(vec![stream]).steps(0..10).workers(2).start();
+/// let step = steps.next().unwrap().unwrap();
 /// assert_eq!(step.batches[0].data[0].dim(), (16, 8, 8, 1));
 /// ```
 pub struct Loader<C: Collate> {
@@ -171,65 +176,95 @@ pub struct Loader<C: Collate> {
     release: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl<C: Collate + 'static> Loader<C> {
-    /// Steps `from_step..to_step` (without end if `None`) of a training run: each step takes
-    /// `batch` draws of every stream, going round its entries as often as needed. With 0 workers
-    /// the calling thread does the work. A stream without entries, with a batch of 0 or with an
-    /// entry out of range makes the first item an error.
-    pub fn start(
-        streams: Vec<Stream<C>>,
-        from_step: u64,
-        to_step: Option<u64>,
-        workers: usize,
-    ) -> Self {
-        Self::start_within(streams, from_step, to_step, workers, MEMORY)
+/// What a [`Loader`] will do, to be changed before it [starts](LoaderBuilder::start).
+#[must_use = "it prepares nothing before it is started"]
+pub struct LoaderBuilder<C: Collate> {
+    streams: Vec<Stream<C>>,
+    from: u64,
+    end: Option<u64>,
+    workers: usize,
+    share: Share,
+    memory: u64,
+}
+
+impl<C: Collate + 'static> LoaderBuilder<C> {
+    /// The steps of a training run that are prepared, `from..end` or, without end, `from..`. The
+    /// default is `0..`.
+    pub fn steps(mut self, steps: impl RangeBounds<u64>) -> Self {
+        self.from = match steps.start_bound() {
+            Bound::Included(&step) => step,
+            Bound::Excluded(&step) => step.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        self.end = match steps.end_bound() {
+            Bound::Included(&step) => Some(step.saturating_add(1)),
+            Bound::Excluded(&step) => Some(step),
+            Bound::Unbounded => None,
+        };
+        self
     }
 
-    /// The same for one of several processes that take the steps of a run together: of every
-    /// stream's batch it prepares its share, with the very samples and random numbers that a single
-    /// process would give them. A batch that cannot be shared equally makes the first item an
-    /// error.
+    /// Number of worker threads. With 0, the default, the calling thread does the work.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// For one of several processes that take the steps of a run together: of every stream's batch
+    /// only this share is prepared, with the very samples and random numbers that a single process
+    /// would give them. A batch that cannot be shared equally makes the first item an error.
     ///
     /// ```
     /// use data_pipeline::dataset::VecSet;
     /// use data_pipeline::loader::{AsIs, Loader, Share, Stream};
     /// let words = VecSet::new("words", vec!["a", "b", "c"], None, vec![])?;
     /// let stream = Stream::shuffled(std::sync::Arc::new(words), AsIs::default(), 4, 1);
-    /// let whole = Loader::start(vec![stream.clone()], 0, Some(1), 0).next().expect("a step")?;
+    /// let whole = Loader::builder(vec![stream.clone()]).steps(0..1).start().next();
     /// let share = Share { rank: 1, size: 2, parts: 1 };
-    /// let half = Loader::start_share(vec![stream], 0, Some(1), 0, share).next().expect("one")?;
+    /// let half = Loader::builder(vec![stream]).steps(0..1).share(share).start().next();
+    /// let [whole, half] = [whole.expect("a step")?, half.expect("a step")?];
     /// assert_eq!(half.batches[0].data, whole.batches[0].data[2..]);
     /// # Ok::<(), data_pipeline::error::DataError>(())
     /// ```
-    pub fn start_share(
-        streams: Vec<Stream<C>>,
-        from_step: u64,
-        to_step: Option<u64>,
-        workers: usize,
-        share: Share,
-    ) -> Self {
+    pub fn share(mut self, share: Share) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// The limit in bytes of what the workers have prepared and nobody has taken yet; the default
+    /// is 2 GiB. One step is always prepared, whatever it takes.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Starts the workers. A stream without entries, with a batch of 0 or with an entry out of
+    /// range makes the first item an error.
+    pub fn start(self) -> Loader<C> {
+        let Self { streams, from, end, workers, share, memory } = self;
         let faults = |stream: &Stream<C>| stream.check().and_then(|()| share.check(stream.batch));
         let fault = streams.iter().find_map(|stream| faults(stream).err());
-        let extent = Extent::Run { end: to_step };
-        Self::new(streams, (extent, share), from_step, workers, MEMORY, fault)
+        Loader::launch(streams, (Extent::Run { end }, share), from, workers, memory, fault)
+    }
+}
+
+impl<C: Collate + 'static> Loader<C> {
+    /// Steps of a training run: each takes `batch` draws of every stream, going round its entries
+    /// as often as needed.
+    pub fn builder(streams: Vec<Stream<C>>) -> LoaderBuilder<C> {
+        LoaderBuilder {
+            streams,
+            from: 0,
+            end: None,
+            workers: 0,
+            share: Share::WHOLE,
+            memory: MEMORY,
+        }
     }
 
-    /// The same with another bound in bytes for what is prepared and not yet taken. One step is
-    /// always prepared, whatever it takes.
-    pub fn start_within(
-        streams: Vec<Stream<C>>,
-        from_step: u64,
-        to_step: Option<u64>,
-        workers: usize,
-        memory: u64,
-    ) -> Self {
-        let fault = streams.iter().find_map(|stream| stream.check().err());
-        let extent = Extent::Run { end: to_step };
-        Self::new(streams, (extent, Share::WHOLE), from_step, workers, memory, fault)
-    }
-
-    /// One pass over a stream: every entry exactly once, in the stream's order (that of epoch 0 if
-    /// shuffled); the last batch may be short. A stream without entries gives no steps.
+    /// One pass over a stream, prepared by so many worker threads: every entry exactly once, in the
+    /// stream's order (that of epoch 0 if shuffled); the last batch may be short. A stream without
+    /// entries gives no steps.
     pub fn pass(stream: Stream<C>, workers: usize) -> Self {
         let entries = stream.entries.len() as u64;
         if entries == 0 {
@@ -237,10 +272,10 @@ impl<C: Collate + 'static> Loader<C> {
         }
         let fault = stream.check().err();
         let all = (Extent::Pass { entries }, Share::WHOLE);
-        Self::new(vec![stream], all, 0, workers, MEMORY, fault)
+        Self::launch(vec![stream], all, 0, workers, MEMORY, fault)
     }
 
-    fn new(
+    fn launch(
         streams: Vec<Stream<C>>,
         (extent, share): (Extent, Share),
         from: u64,

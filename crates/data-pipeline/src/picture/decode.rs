@@ -139,7 +139,8 @@ impl Decode {
         image
     }
 
-    /// The same, unless that is larger: what has all of it in the least memory.
+    /// The image in the size that is asked for, unless that is larger: what has all of it in the
+    /// least memory.
     pub(crate) fn smaller(&self, mut image: Image) -> Image {
         let pixels = (image.width() * image.height()) as u64;
         match self.size {

@@ -15,7 +15,7 @@ pub(super) struct Chunks {
     pub(super) exif: Option<Vec<u8>>,
     /// An XMP packet.
     pub(super) xmp: Option<Vec<u8>>,
-    /// Of an animation; otherwise 0.
+    /// Frames of an animation; otherwise 0.
     pub(super) frames: u32,
     /// The compressed pixels.
     pixels: Vec<u8>,
@@ -93,7 +93,7 @@ impl Chunks {
         (self.number(0), self.number(4))
     }
 
-    /// Of a sample.
+    /// Bits of a sample.
     pub(super) fn bits(&self) -> u8 {
         self.header[8]
     }

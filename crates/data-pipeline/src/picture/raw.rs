@@ -10,9 +10,9 @@ use image::metadata::Orientation;
 pub(super) struct Header {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Of grey or colour, and transparency; 1 for a palette.
+    /// Samples of a pixel: grey or colour, and transparency; 1 for a palette.
     pub(super) channels: u8,
-    /// Of a sample, as stored.
+    /// Bits of a sample, as stored.
     pub(super) bits: u8,
     pub(super) orientation: Option<Orientation>,
     /// Whether there are more frames or pages, where the header tells.
@@ -56,7 +56,7 @@ pub(super) enum Extra {
     None,
     /// One sample, 0 where the pixel is transparent.
     Alpha,
-    /// The same; the colours were multiplied by it.
+    /// One sample, 0 where the pixel is transparent, by which the colours were multiplied.
     Premultiplied,
     /// So many samples of another meaning.
     Other(usize),

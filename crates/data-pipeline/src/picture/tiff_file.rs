@@ -102,6 +102,8 @@ struct Tags {
     bits: u8,
     format: SampleFormat,
     jpeg: bool,
+    /// Whether a pixel has samples beside its colours.
+    more: bool,
     orientation: Option<Orientation>,
     palette: Vec<[u8; 3]>,
 }
@@ -156,6 +158,7 @@ impl Tags {
             bits: bits.min(255) as u8,
             format: SampleFormat::from_u16_exhaustive(format),
             jpeg,
+            more: more > 0,
             orientation: turn.and_then(|turn| Orientation::from_exif(turn.min(255) as u8)),
             palette,
         })
@@ -171,6 +174,11 @@ impl Tags {
         let spread = [1, 2, 4, 8, 16].contains(&self.bits);
         if self.jpeg && (self.bits != 8 || !whole) {
             return Err(format!("JPEG of {} bits is not read: convert it to PNG", self.bits));
+        }
+        if self.jpeg && self.more {
+            let fault = "JPEG with transparency or other samples beside its colours is not read: \
+                         convert it to PNG";
+            return Err(fault.into());
         }
         if whole && !spread {
             return Err(format!(

@@ -16,7 +16,7 @@ pub(super) struct Candidates<'a> {
 }
 
 impl Candidates<'_> {
-    /// Of `pool`, the same number of each class by the request's seed; and the others. Both in
+    /// As many of each class of `pool` by the request's seed; and the others. Both in
     /// ascending order.
     pub(super) fn choose_labeled(&self, pool: Vec<u32>) -> Result<(Vec<u32>, Vec<u32>), DataError> {
         let n = self.request.labels.unwrap_or(pool.len());

@@ -146,7 +146,7 @@ pub struct Documents {
     files: VecDeque<PathBuf>,
     options: ReadOptions,
     open: Option<Open>,
-    /// Of the document that is being read.
+    /// The lines of the document that is being read.
     lines: Vec<String>,
     bytes: usize,
     ready: VecDeque<Document>,

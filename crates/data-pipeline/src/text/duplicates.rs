@@ -1,11 +1,12 @@
 //! Texts that say the same, word for word or nearly (MinHash; Broder, On the resemblance and
 //! containment of documents, 1997).
 //!
-//! Two texts resemble each other by the share of their runs of five words that both have (Jaccard).
-//! A [`Signature`] is drawn of a text's runs such that two texts agree in a number of it with just
-//! that probability. Numbers are grouped into buckets, and only texts that share a bucket are
-//! compared: with 14 buckets of 8 numbers, of texts that resemble each other by 0.8 92 % meet, of
-//! those by 0.9 all but one in 2,600, of those by 0.5 5 %.
+//! Two texts resemble each other by the share of their shingles, runs of five words, that both have
+//! (Jaccard similarity). A [`Signature`] is drawn of a text's shingles such that two texts agree in
+//! a number of it with just that probability. For locality-sensitive hashing, its numbers are
+//! grouped into bands of some rows; texts that agree in a whole band share a bucket, and only those
+//! are compared. With 14 bands of 8 rows, of texts with a similarity of 0.8 92 % meet, of those
+//! with 0.9 all but one in 2,600, of those with 0.5 5 %.
 //!
 //! Which texts stay follows from their ids alone, so that any program that groups by buckets finds
 //! the same:
@@ -13,7 +14,7 @@
 //! 1. Of texts that are the same on [one line](crate::dialog::one_line), that of the lowest id
 //!    stays; of those of one id, which should not be, the lowest text.
 //! 2. Of those left, each bucket has a first text, that of the lowest id. A text goes that agrees
-//!    with the first of one of its buckets in [`MinHash::least`] of its numbers or more.
+//!    with the first of one of its buckets in [`MinHash::threshold`] of its numbers or more.
 //!
 //! What goes may have been the first of a bucket: a text that is nearly that one goes with it, even
 //! where it is not so near to any text that stays.
@@ -30,30 +31,30 @@ use twox_hash::XxHash64;
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
-/// | `words` | 5 | words of a run | ≥ 1 |
-/// | `buckets` | 14 | buckets of a text | 1 to 256 |
-/// | `rows` | 8 | numbers that texts of a bucket share | 1 to 64 |
-/// | `least` | 0.75 | the share of all numbers from which on two texts of a bucket are the same | 0 to 1 |
-/// | `seed` | 1 | of what is drawn | |
+/// | `shingle-words` | 5 | words of a shingle | ≥ 1 |
+/// | `bands` | 14 | bands of a signature, each of which puts a text into a bucket | 1 to 256 |
+/// | `rows` | 8 | numbers of a band, in which all texts of a bucket agree | 1 to 64 |
+/// | `threshold` | 0.75 | estimated Jaccard similarity from which two texts are duplicates | 0–1 |
+/// | `seed` | 1 | of the hash functions | |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MinHash {
-    /// Words of a run.
-    pub words: usize,
-    /// Buckets of a text.
-    pub buckets: usize,
-    /// Numbers that texts of a bucket share.
+    /// Words of a shingle.
+    pub shingle_words: usize,
+    /// Bands of a signature, each of which puts a text into a bucket.
+    pub bands: usize,
+    /// Numbers of a band, in which all texts of a bucket agree.
     pub rows: usize,
-    /// The share of all numbers from which on two texts of a bucket are the same.
-    pub least: f64,
-    /// Of what is drawn.
+    /// Estimated Jaccard similarity from which two texts are duplicates.
+    pub threshold: f64,
+    /// The seed of the hash functions.
     pub seed: u64,
 }
 
 impl Default for MinHash {
-    /// Five words, 14 buckets of 8 numbers, 0.75.
+    /// Shingles of five words, 14 bands of 8 rows, threshold 0.75.
     fn default() -> Self {
-        Self { words: 5, buckets: 14, rows: 8, least: 0.75, seed: 1 }
+        Self { shingle_words: 5, bands: 14, rows: 8, threshold: 0.75, seed: 1 }
     }
 }
 
@@ -71,23 +72,24 @@ impl MinHash {
     /// # Errors
     /// When a number is out of its range.
     pub fn hasher(self) -> Result<Hasher, DataError> {
-        let Self { words, buckets, rows, least, seed } = self;
-        let fits = words > 0 && (1..=256).contains(&buckets) && (1..=64).contains(&rows);
-        if !fits || !(0.0..=1.0).contains(&least) {
+        let Self { shingle_words, bands, rows, threshold, seed } = self;
+        let fits = shingle_words > 0 && (1..=256).contains(&bands) && (1..=64).contains(&rows);
+        if !fits || !(0.0..=1.0).contains(&threshold) {
             return Err(DataError::Request(format!(
-                "{words} words, {buckets} buckets of {rows} numbers, {least} of which agree: there \
-                 are 1 word or more, 1 to 256 buckets of 1 to 64 numbers, and a share from 0 to 1"
+                "shingles of {shingle_words} words, {bands} bands of {rows} rows, threshold \
+                 {threshold}: a shingle has 1 word or more, there are 1 to 256 bands of 1 to 64 \
+                 rows, and the threshold is from 0 to 1"
             )));
         }
         let mut rng = Rng::new(seed);
-        let draws = (0..buckets * rows).map(|_| (rng.next_u64() | 1, rng.next_u64())).collect();
+        let draws = (0..bands * rows).map(|_| (rng.next_u64() | 1, rng.next_u64())).collect();
         Ok(Hasher { how: self, draws })
     }
 }
 
 impl Hasher {
-    /// The signature of a text; none of a text without words. A text with fewer words than a run
-    /// has one run.
+    /// The signature of a text; none of a text without words. A text with fewer words than a
+    /// shingle is one shingle.
     pub fn signature(&self, text: &str) -> Option<Signature> {
         let mut words = Vec::new();
         add_words(text, &mut words);
@@ -98,21 +100,22 @@ impl Hasher {
             .collect();
         let last = starts.len().checked_sub(1)?;
         let mut least = vec![u32::MAX; self.draws.len()];
-        for first in 0..=(last + 1).saturating_sub(self.how.words) {
-            // Behind the last word of the run stands a space, or nothing.
-            let end = starts.get(first + self.how.words).map_or(words.len(), |next| next - 1);
-            let run = XxHash64::oneshot(0, &words[starts[first]..end]);
+        for first in 0..=(last + 1).saturating_sub(self.how.shingle_words) {
+            // Behind the last word of the shingle stands a space, or nothing.
+            let end =
+                starts.get(first + self.how.shingle_words).map_or(words.len(), |next| next - 1);
+            let shingle = XxHash64::oneshot(0, &words[starts[first]..end]);
             for (least, (factor, plus)) in least.iter_mut().zip(&self.draws) {
-                let drawn = (run.wrapping_mul(*factor).wrapping_add(*plus) >> 32) as u32;
+                let drawn = (shingle.wrapping_mul(*factor).wrapping_add(*plus) >> 32) as u32;
                 *least = drawn.min(*least);
             }
         }
         Some(Signature { numbers: least, rows: self.how.rows })
     }
 
-    /// Whether two texts of a bucket are the same.
+    /// Whether two texts of a bucket are duplicates.
     pub fn same(&self, a: &Signature, b: &Signature) -> bool {
-        a.agreement(b) >= self.how.least
+        a.agreement(b) >= self.how.threshold
     }
 }
 
@@ -124,17 +127,17 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The buckets that the text is in, by number: texts that share none of them are never
-    /// compared.
+    /// The buckets that the text is in, one for each band, by number: texts that share none of them
+    /// are never compared.
     pub fn buckets(&self) -> impl Iterator<Item = u64> {
-        self.numbers.chunks_exact(self.rows).enumerate().map(|(place, rows)| {
+        self.numbers.chunks_exact(self.rows).enumerate().map(|(band, rows)| {
             let bytes: Vec<u8> = rows.iter().flat_map(|number| number.to_le_bytes()).collect();
-            XxHash64::oneshot(place as u64, &bytes)
+            XxHash64::oneshot(band as u64, &bytes)
         })
     }
 
-    /// The share of numbers in which both agree, an estimate of what share of their runs of words
-    /// both texts have.
+    /// The share of numbers in which both agree, an estimate of the Jaccard similarity of both
+    /// texts.
     ///
     /// # Panics
     /// If they are of different lengths.
@@ -155,7 +158,7 @@ impl Signature {
             .chunks_exact(4)
             .map(|number| u32::from_le_bytes([number[0], number[1], number[2], number[3]]))
             .collect();
-        let whole = bytes.len() == 4 * how.buckets * how.rows;
+        let whole = bytes.len() == 4 * how.bands * how.rows;
         whole.then_some(Self { numbers, rows: how.rows })
     }
 }
@@ -196,7 +199,7 @@ pub fn fates(texts: &[(&str, &str)], how: MinHash) -> Result<Vec<Fate>, DataErro
     let mut fates = vec![Fate::Kept; texts.len()];
     let mut known = HashMap::new();
     for &i in &order {
-        let first = *known.entry(exact(texts[i].1)).or_insert(i);
+        let first = *known.entry(exact_key(texts[i].1)).or_insert(i);
         if first != i {
             fates[i] = Fate::Duplicate;
         }
@@ -217,8 +220,8 @@ pub fn fates(texts: &[(&str, &str)], how: MinHash) -> Result<Vec<Fate>, DataErro
     Ok(fates)
 }
 
-/// What texts have in common that are the same.
-pub fn exact(text: &str) -> Digest {
+/// The key that texts have in common which are the same on [one line](crate::dialog::one_line).
+pub fn exact_key(text: &str) -> Digest {
     Digest::of(one_line(text).as_bytes())
 }
 
@@ -245,7 +248,8 @@ mod tests {
         fn signatures_agree_by_the_share_of_common_runs(
             a in "[abc]( [abc]){0,30}", b in "[abc]( [abc]){0,30}", words in 1usize..5, seed: u64,
         ) {
-            let how = MinHash { words, buckets: 64, rows: 64, seed, ..MinHash::default() };
+            let shape = MinHash { shingle_words: words, bands: 64, rows: 64, ..MinHash::default() };
+            let how = MinHash { seed, ..shape };
             let hasher = how.hasher().expect("it makes sense");
             let [of_a, of_b] = [&a, &b].map(|text| hasher.signature(text).expect("words"));
             let [runs_a, runs_b] = [&a, &b].map(|text| runs(text, words));
@@ -264,6 +268,6 @@ mod tests {
         use Fate::{Duplicate, Kept, NearDuplicate};
         assert_eq!(found, [Kept, Kept, Kept, Duplicate, Kept, NearDuplicate]);
         assert!(MinHash { rows: 0, ..MinHash::default() }.hasher().is_err());
-        assert!(MinHash { least: f64::NAN, ..MinHash::default() }.hasher().is_err());
+        assert!(MinHash { threshold: f64::NAN, ..MinHash::default() }.hasher().is_err());
     }
 }

@@ -172,7 +172,8 @@ impl Glue {
     /// predictions count them.
     ///
     /// # Errors
-    /// When the file is not there, and for rows with other columns or labels as asked. The
+    /// When the file is not there, when its first line names the texts of another task, and for
+    /// rows with other columns or labels as asked. The
     /// published training file of QQP has some of these. Of a test part no row is skipped, whatever
     /// is asked: its predictions are to be of all.
     pub fn read(
@@ -188,15 +189,22 @@ impl Glue {
         let mut tally = Tally::default();
         let mut lines = Lines::open(&path, on_bad, 1 << 24)?;
         let has_names = self != Self::Cola || part == GluePart::Test;
-        let width = match has_names {
-            true => lines.next(&mut tally)?.map_or(0, |line| line.split('\t').count()),
-            false => 4,
+        let names: Option<Vec<String>> = match has_names {
+            true => lines
+                .next(&mut tally)?
+                .map(|line| line.split('\t').map(|name| name.trim().to_owned()).collect()),
+            false => None,
         };
+        let width = names.as_ref().map_or(if has_names { 0 } else { 4 }, Vec::len);
         let (a, b, label) = self.columns(part);
         let place = |at: At| match at {
             First(at) => at,
             Last(back) => width.saturating_sub(back),
         };
+        if let Some(names) = &names {
+            let texts: Vec<usize> = [Some(a), b].into_iter().flatten().map(place).collect();
+            self.check_names(&path, names, &texts)?;
+        }
         let places: Vec<usize> = [Some(a), b, label].into_iter().flatten().map(place).collect();
         let rows = tsv(lines, Some(width), &places, on_bad, &mut tally);
         let rows = rows.map_err(|error| if is_test { of_test(error) } else { error })?;
@@ -226,6 +234,46 @@ impl Glue {
         let classes = self.classes().iter().map(|&class| class.to_owned()).collect();
         let name = format!("{}/{part_name}", self.name());
         Ok(TextSet::new(name, examples, classes)?.noted(notes(&tally)))
+    }
+
+    /// The names of the columns of its texts; CoLA's training and dev files have no names.
+    fn text_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Cola | Self::Sst2 => &["sentence"],
+            Self::Mrpc => &["#1 String", "#2 String"],
+            Self::Qqp => &["question1", "question2"],
+            Self::Qnli => &["question", "sentence"],
+            Self::StsB | Self::Mnli | Self::Rte | Self::Wnli | Self::Ax => {
+                &["sentence1", "sentence2"]
+            }
+        }
+    }
+
+    /// An error if the columns of texts are those of another task. A first line that is too short
+    /// is told of by its rows.
+    fn check_names(self, path: &Path, names: &[String], places: &[usize]) -> Result<(), DataError> {
+        let wanted = self.text_names();
+        let found: Vec<&str> =
+            places.iter().filter_map(|&place| Some(names.get(place)?.as_str())).collect();
+        let is_same = |(found, wanted): (&&str, &&str)| found.eq_ignore_ascii_case(wanted);
+        if found.len() < wanted.len() || found.iter().zip(wanted).all(is_same) {
+            return Ok(());
+        }
+        let quoted = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            names.join(" and ")
+        };
+        Err(DataError::Line {
+            path: path.to_path_buf(),
+            line: 1,
+            fault: format!(
+                "{} where {} has {}: these are rows of another task",
+                quoted(&found),
+                self.name(),
+                quoted(wanted)
+            ),
+            way_out: "name the task that these files are of, or the folder with a folder a task",
+        })
     }
 
     /// Whether [`read`](Self::read) would find the file of a part.

@@ -62,11 +62,13 @@ impl Layout {
         texts: &Texts,
         encoder: &mut Encoder<'_>,
     ) -> Result<Sequence, DataError> {
-        self.made(texts, encoder, false)
+        self.made(texts, encoder, Rule::Bert)
     }
 
-    /// The same as transformers has it: a pair always has both `[SEP]`, even if its second text has
-    /// no tokens.
+    /// A text or pair in token ids, cut to fit, as the fast tokenizers of transformers make it: a
+    /// pair always has both `[SEP]`, even if its second text has no tokens, and where each text is
+    /// longer than half of an odd room, the longer one keeps a token more, of equally long ones the
+    /// second (`longest_first` in `truncate_encodings` of the library tokenizers).
     ///
     /// # Errors
     /// As [`Layout::sequence`].
@@ -75,15 +77,14 @@ impl Layout {
         texts: &Texts,
         encoder: &mut Encoder<'_>,
     ) -> Result<Sequence, DataError> {
-        self.made(texts, encoder, texts.b.is_some())
+        self.made(texts, encoder, Rule::Transformers)
     }
 
-    /// The sequence; `is_pair` is whether it has a second segment even if that has no tokens.
     fn made(
         &self,
         texts: &Texts,
         encoder: &mut Encoder<'_>,
-        is_pair: bool,
+        rule: Rule,
     ) -> Result<Sequence, DataError> {
         if self.longest < 5 {
             let fault = format!("sequences of {} tokens hold no text: at least 5", self.longest);
@@ -94,8 +95,8 @@ impl Layout {
         if let Some(text) = &texts.b {
             encoder.push(text, &mut b)?;
         }
-        let is_pair = is_pair || !b.is_empty();
-        self.cut(&mut a, &mut b, is_pair);
+        let is_pair = !b.is_empty() || (rule == Rule::Transformers && texts.b.is_some());
+        self.cut(&mut a, &mut b, is_pair, rule);
         let sequence = if is_pair { Sequence::pair } else { Sequence::new };
         Ok(sequence(&a, &b, encoder.tokenizer().specials()))
     }
@@ -104,18 +105,32 @@ impl Layout {
     /// tokens.
     pub fn fit(&self, a: &mut Vec<u32>, b: &mut Vec<u32>) {
         let is_pair = !b.is_empty();
-        self.cut(a, b, is_pair);
+        self.cut(a, b, is_pair, Rule::Bert);
     }
 
-    fn cut(&self, a: &mut Vec<u32>, b: &mut Vec<u32>, is_pair: bool) {
+    fn cut(&self, a: &mut Vec<u32>, b: &mut Vec<u32>, is_pair: bool, rule: Rule) {
         let room = self.longest.saturating_sub(if is_pair { 3 } else { 2 });
         let (mut of_a, mut of_b) = (a.len(), b.len());
+        if rule == Rule::Transformers && of_a + of_b > room {
+            let shorter = of_a.min(of_b).min(room / 2);
+            let longer = room - shorter;
+            (of_a, of_b) = if of_a > of_b { (longer, shorter) } else { (shorter, longer) };
+        }
         while of_a + of_b > room {
             if of_a > of_b { of_a -= 1 } else { of_b -= 1 }
         }
         self.keep.cut(a, of_a);
         self.keep.cut(b, of_b);
     }
+}
+
+/// How a pair is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// As by the code of BERT and ELECTRA.
+    Bert,
+    /// As by the fast tokenizers of transformers.
+    Transformers,
 }
 
 impl Keep {

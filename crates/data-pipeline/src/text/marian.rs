@@ -11,8 +11,9 @@ use crate::error::DataError;
 ///
 /// A folder has `source.spm`, `target.spm` and `vocab.json` (`target_vocab.json` where the
 /// languages have numbers of their own). A text may begin with the language that it is to be
-/// translated into, as `>>fra<<`, if the network knows several. Any other text is text: `</s>` in
-/// it is no end.
+/// translated into, as `>>fra<<`, if the vocabulary has pieces of that form; one that it lacks is
+/// `<unk>`, as in transformers. Any other text is text: `</s>` in it is no end, and `>> a <<` no
+/// language.
 #[derive(Debug)]
 pub struct MarianTokenizer {
     source: SentencePiece,
@@ -104,8 +105,11 @@ impl MarianTokenizer {
         ids: &HashMap<String, i64>,
         text: &str,
     ) -> Result<Vec<i64>, DataError> {
-        let (language, text) = language(text);
-        let pieces = model.pieces(&text)?;
+        let (language, text) = match language(text).filter(|(name, _)| is_language(name, ids)) {
+            Some((name, rest)) => (Some(name), rest),
+            None => (None, text),
+        };
+        let pieces = model.pieces(text)?;
         let id = |piece: &str| ids.get(piece).copied().unwrap_or(self.specials.unknown);
         let all = language.into_iter().chain(pieces.iter().map(String::as_str)).map(id);
         Ok(all.chain([self.specials.end]).collect())
@@ -135,14 +139,17 @@ impl MarianTokenizer {
     }
 }
 
-/// The language that a text begins with, as `>>fra<<`, and the text without it.
-fn language(text: &str) -> (Option<&str>, String) {
-    let line = text.find('\n').map_or(text, |end| &text[..end]);
-    match line.starts_with(">>").then(|| line.rfind("<<")).flatten() {
-        // At least a letter between the signs.
-        Some(end) if end > 2 => (Some(&text[..end + 2]), text[end + 2..].to_owned()),
-        _ => (None, text.to_owned()),
-    }
+/// What may be the language that a text begins with, as `>>fra<<`, and the text without it.
+fn language(text: &str) -> Option<(&str, &str)> {
+    let end = text.strip_prefix(">>")?.find("<<")?;
+    Some(text.split_at(end + 4))
+}
+
+/// Whether a vocabulary has a language of this name, or others, of which this one is unknown.
+fn is_language(name: &str, ids: &HashMap<String, i64>) -> bool {
+    let has_form = |piece: &str| language(piece).is_some_and(|(_, rest)| rest.is_empty());
+    let is_code = name.len() > 4 && !name.contains(char::is_whitespace);
+    ids.contains_key(name) || (is_code && ids.keys().any(|piece| has_form(piece)))
 }
 
 fn format_fault(path: &Path, fault: String) -> DataError {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub struct Memory {
     /// The tokenizer whose words they are.
     of: Option<Digest>,
-    /// Of each word, where its tokens lie in `tokens`: short words by their bytes themselves,
+    /// Where the tokens of each word lie in `tokens`: short words by their bytes themselves,
     /// which are found without a look elsewhere, and long ones.
     short: HashMap<u128, (u32, u32), RandomState>,
     long: HashMap<Box<str>, (u32, u32), RandomState>,

@@ -43,12 +43,13 @@ pub enum LabelKind {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnTexts {
-    /// The column of texts; looked for by the usual names if not given.
-    pub text: Option<String>,
+    /// The column of texts. Where rows are pairs, [`Column::NamedOrUsual`] is the one of this name
+    /// alone.
+    pub text: Column,
     /// The column of second texts, where rows are pairs.
     pub pair: Option<String>,
     /// The column of labels; none for unlabelled texts.
-    pub label: Option<String>,
+    pub label: Option<Column>,
     /// Labels that stand for none, such as `unsup`: rows with one of them are unlabelled, and a
     /// note says how many have each. White space around them does not count.
     pub no_label: Vec<String>,
@@ -61,13 +62,56 @@ pub struct OwnTexts {
     /// Whether labels may be spelt otherwise than `classes`, as those of published classifiers are
     /// ([`class_by_name`]).
     pub respelled: bool,
-    /// Whether a table that lacks the column `text` is read by one of a usual name, which a note
-    /// then says; not where rows are pairs.
-    pub usual_text: bool,
-    /// The same of the column `label`.
-    pub usual_label: bool,
     /// What becomes of bad rows.
     pub on_bad: OnBadInput,
+}
+
+/// Which column of a table is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    /// The one of this name.
+    Named(String),
+    /// The one of this name, and in a table without it the first one of a usual name, which a note
+    /// then says.
+    NamedOrUsual(String),
+    /// The first one of a usual name, such as `text` or `label`.
+    #[default]
+    Usual,
+}
+
+impl Column {
+    /// The name that is given, if one is.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) | Self::NamedOrUsual(name) => Some(name),
+            Self::Usual => None,
+        }
+    }
+
+    /// This column, but in a table without it one of a usual name.
+    #[must_use]
+    pub fn or_usual(self) -> Self {
+        match self {
+            Self::Named(name) | Self::NamedOrUsual(name) => Self::NamedOrUsual(name),
+            Self::Usual => Self::Usual,
+        }
+    }
+
+    fn may_be_usual(&self) -> bool {
+        !matches!(self, Self::Named(_))
+    }
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_owned())
+    }
+}
+
+impl From<Option<String>> for Column {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Usual, Self::Named)
+    }
 }
 
 /// Usual names of the column of texts, in lower case.
@@ -112,7 +156,7 @@ impl OwnTexts {
     /// # Errors
     /// When the table cannot be read.
     pub fn with_usual_pair(mut self, path: &Path) -> Result<Self, DataError> {
-        if self.text.is_none() && self.pair.is_none() {
+        if self.text == Column::Usual && self.pair.is_none() {
             let columns = table::names(path, self.on_bad)?;
             let single = usual(&columns, &TEXTS).map(|column| column.to_lowercase());
             let both = |names: &[&str; 2]| {
@@ -120,7 +164,8 @@ impl OwnTexts {
                 let [a, b] = names.map(|name| usual(&columns, &[name]));
                 a.zip(b).filter(|_| !is_other)
             };
-            (self.text, self.pair) = PAIRS.iter().find_map(both).unzip();
+            let (text, pair) = PAIRS.iter().find_map(both).unzip();
+            (self.text, self.pair) = (text.into(), pair);
         }
         Ok(self)
     }
@@ -132,16 +177,11 @@ impl OwnTexts {
     /// When the table cannot be read or has no such column, with the columns that it has.
     pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
         let columns = table::names(path, self.on_bad)?;
-        if self.text.is_none() {
-            let found = usual(&columns, &TEXTS);
-            self.text = Some(found.ok_or_else(|| no_texts(path, &columns))?);
+        if self.text == Column::Usual {
+            self.text = Column::Named(usual_texts(path, &columns)?);
         }
-        if self.label.is_none() {
-            let found = usual(&columns, &LABELS).ok_or_else(|| {
-                let fault = format!("no column of labels among {}", shown(&columns));
-                fault_at(path, 1, fault, "name it with --label-column")
-            })?;
-            self.label = Some(found);
+        if self.label.as_ref().is_none_or(|label| *label == Column::Usual) {
+            self.label = Some(Column::Named(usual_labels(path, &columns)?));
         }
         Ok(self)
     }
@@ -168,7 +208,7 @@ impl OwnTexts {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !is_table(path) {
                 if let Some(pair) = &self.pair {
-                    let text = self.text.as_deref().unwrap_or_default();
+                    let text = self.text.name().unwrap_or_default();
                     return Err(DataError::Missing {
                         path: path.clone(),
                         fault: format!(
@@ -252,10 +292,14 @@ impl OwnTexts {
                 std::iter::once(text).chain(self.pair.as_deref()).chain(label).collect();
             table::read(path, &wanted, self.on_bad, tally)
         };
-        let label = self.label.as_deref();
-        let Some(text) = self.text.as_deref() else {
-            let columns = table::names(path, self.on_bad)?;
-            let text = usual(&columns, &TEXTS).ok_or_else(|| no_texts(path, &columns))?;
+        let columns = || table::names(path, self.on_bad);
+        let usual_label = match self.label {
+            Some(Column::Usual) => Some(usual_labels(path, &columns()?)?),
+            _ => None,
+        };
+        let label = usual_label.as_deref().or(self.label.as_ref().and_then(Column::name));
+        let Some(text) = self.text.name() else {
+            let text = usual_texts(path, &columns()?)?;
             let rows = read(&text, label, tally)?;
             return Ok((text, rows));
         };
@@ -269,13 +313,14 @@ impl OwnTexts {
             Err(error @ DataError::Column { .. }) => error,
             Err(error) => return Err(error),
         };
-        let columns = table::names(path, self.on_bad)?;
+        let columns = columns()?;
         let others = |column: &str, may: bool, names: &[&str]| {
             let is_absent = may && columns.iter().all(|name| name != column);
             is_absent.then(|| usual(&columns, names)).flatten()
         };
-        let other_text = others(text, self.usual_text && self.pair.is_none(), &TEXTS);
-        let other_label = label.and_then(|label| others(label, self.usual_label, &LABELS));
+        let other_text = others(text, self.text.may_be_usual() && self.pair.is_none(), &TEXTS);
+        let may = self.label.as_ref().is_some_and(Column::may_be_usual);
+        let other_label = label.and_then(|label| others(label, may, &LABELS));
         if other_text.is_none() && other_label.is_none() {
             return Err(error);
         }
@@ -375,6 +420,17 @@ fn is_table(path: &Path) -> bool {
     ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"])
 }
 
+fn usual_texts(path: &Path, columns: &[String]) -> Result<String, DataError> {
+    usual(columns, &TEXTS).ok_or_else(|| no_texts(path, columns))
+}
+
+fn usual_labels(path: &Path, columns: &[String]) -> Result<String, DataError> {
+    usual(columns, &LABELS).ok_or_else(|| {
+        let fault = format!("no column of labels among {}", shown(columns));
+        fault_at(path, 1, fault, "name it with --label-column")
+    })
+}
+
 fn no_texts(path: &Path, columns: &[String]) -> DataError {
     let way_out = match may_lack_names(path, columns) {
         true => {
@@ -421,15 +477,15 @@ mod tests {
         std::fs::write(&table, "t,y\nfine,a\n").expect("written");
         std::fs::write(&lines, "fine\n").expect("written");
         let (mut tally, mut notes) = (Tally::default(), Vec::new());
-        let named = |text: &str| OwnTexts { text: Some(text.into()), ..OwnTexts::default() };
-        named("t").table(&table, &mut tally, &mut notes).expect("rows");
+        let named = |text: Column| OwnTexts { text, ..OwnTexts::default() };
+        named("t".into()).table(&table, &mut tally, &mut notes).expect("rows");
         assert_eq!(tally.files, 1);
         // Looked for by one name, and read by another.
         std::fs::write(&table, "text,y\nfine,a\n").expect("written");
-        let usual = OwnTexts { usual_text: true, ..named("t") };
+        let usual = named(Column::from("t").or_usual());
         usual.table(&table, &mut tally, &mut notes).expect("rows");
         assert_eq!(tally.files, 2);
-        named("t").running(&lines, &mut tally, |_, _| {}).expect("lines");
+        named("t".into()).running(&lines, &mut tally, |_, _| {}).expect("lines");
         assert_eq!(tally.files, 3);
     }
 }

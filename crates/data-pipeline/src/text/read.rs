@@ -14,7 +14,7 @@ mod parquet;
 mod source;
 
 pub use lines::all_lines;
-pub(crate) use lines::{Lines, NO_UTF8, json_fault};
+pub(crate) use lines::{Lines, NO_UTF8, if_quoted, json_fault};
 pub(crate) use parquet::{Columns, columns};
 pub(crate) use source::{open, refuse_json};
 

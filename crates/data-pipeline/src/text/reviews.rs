@@ -229,8 +229,8 @@ fn imdb(
     Ok(rows.into_iter().map(|row| (path.to_path_buf(), row)).collect())
 }
 
-/// The same of the folders `neg`, `pos` and `unsup`, a review a file. Names are in the order of
-/// their numbers.
+/// Content, label and id of all files of the folders `neg`, `pos` and `unsup`, a review a file.
+/// Names are in the order of their numbers.
 fn imdb_folders(
     folder: &Path,
     on_bad: OnBadInput,

@@ -15,7 +15,8 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Of one or two segments. A second one without tokens counts as none.
+    /// A sequence of one or two segments, with special tokens around them. A second one without
+    /// tokens counts as none.
     pub fn new(a: &[u32], b: &[u32], specials: Specials) -> Self {
         let mut whole = Self::pair(a, b, specials);
         if b.is_empty() {
@@ -24,7 +25,7 @@ impl Sequence {
         whole
     }
 
-    /// Of two segments, of which the second may have no tokens.
+    /// A sequence of two segments, of which the second may have no tokens.
     pub fn pair(a: &[u32], b: &[u32], specials: Specials) -> Self {
         let mut ids = Vec::with_capacity(a.len() + b.len() + 3);
         ids.push(specials.cls);
@@ -74,7 +75,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Of sequences in their order.
+    /// Packs sequences in their order.
     pub fn of<'a>(sequences: impl IntoIterator<Item = &'a Sequence>) -> Self {
         let mut packed = Self::default();
         sequences.into_iter().for_each(|sequence| packed.push(sequence));

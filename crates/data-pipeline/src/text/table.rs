@@ -7,14 +7,18 @@
 //! | `.jsonl`, `.ndjson` | an object a line |
 //! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
 
+mod records;
+
 use super::read::{
-    Columns, Lines, NO_UTF8, OnBadInput, Tally, columns, json_fault, open, refuse_json,
+    Columns, Lines, NO_UTF8, OnBadInput, Tally, columns, if_quoted, json_fault, open, refuse_json,
 };
 use crate::endings::ends_with;
 use crate::error::DataError;
 use serde_json::Value;
 use std::io::{Cursor, Read};
 use std::path::Path;
+
+pub(crate) use records::CsvRecords;
 
 /// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +127,8 @@ pub(super) fn read(
     let mut lines = Lines::open(path, on_bad, LONGEST)?;
     // To the names, which are read already.
     while lines.next(tally)?.is_some_and(|line| line.trim().is_empty()) {}
-    tsv(lines, Some(names.len()), &places, on_bad, tally)
+    let rows = tsv(lines, Some(names.len()), &places, on_bad, tally);
+    rows.map_err(|error| if_quoted(error, LONGEST))
 }
 
 /// Rows of lines between tabs. `width` is the number of cells in a row, where it is known; fewer
@@ -351,7 +356,7 @@ impl AboveNames {
 }
 
 /// What stands between the cells of a CSV file, and how many lines above its names.
-pub(crate) fn separator(path: &Path) -> Result<(u8, u64), DataError> {
+fn separator(path: &Path) -> Result<(u8, u64), DataError> {
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
     let (mut tally, mut above) = (Tally::default(), AboveNames::default());
     while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
@@ -445,7 +450,7 @@ fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, Da
 
 /// The line at which a row begins: the reader's position may be before the end of the line above,
 /// as between CR and LF, and before blank lines.
-fn first_line(text: &[u8], position: &csv::Position) -> u64 {
+pub(crate) fn first_line(text: &[u8], position: &csv::Position) -> u64 {
     let at = (position.byte() as usize).min(text.len());
     let above = text[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
     position.line() + above.filter(|byte| **byte == b'\n').count() as u64

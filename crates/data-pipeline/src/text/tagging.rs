@@ -46,7 +46,7 @@ pub struct TaggedColumns {
 pub struct TaggedSequence {
     /// `[CLS]`, the pieces of the words, `[SEP]`.
     pub sequence: Sequence,
-    /// Of each word that has room, the place of its first piece, which carries the tag. Words
+    /// The place of the first piece, which carries the tag, of each word that has room. Words
     /// behind the last one have none: predict `O` for them.
     pub places: Vec<u32>,
 }

@@ -116,6 +116,17 @@ impl TextSet {
         self.examples.iter().map(score).collect()
     }
 
+    /// A digest of the words of each example: texts that differ in white space alone have the same.
+    /// [`Samples::digests`] are of the exact texts.
+    pub fn word_digests(&self) -> Vec<Digest> {
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let digest = |example: &Example| {
+            let Texts { a, b } = &example.texts;
+            of_pair(&plain(a), &b.as_deref().map(plain).unwrap_or_default())
+        };
+        self.examples.iter().map(digest).collect()
+    }
+
     /// These examples, in this order. Panics if an index is out of range.
     pub fn select(&self, indices: &[u32]) -> Self {
         let example = |&index: &u32| self.examples[index as usize].clone();
@@ -141,7 +152,7 @@ impl TextSet {
         self
     }
 
-    /// The same examples without targets.
+    /// These examples without their targets.
     #[must_use]
     pub fn without_targets(mut self) -> Self {
         self.examples.iter_mut().for_each(|example| example.target = Target::None);
@@ -195,7 +206,8 @@ impl TextSet {
         self.encoded(tokenizer, |texts, encoder| layout.sequence(texts, encoder))
     }
 
-    /// The same by [`Layout::whole_sequence`], as transformers has it.
+    /// The token ids of all examples by [`Layout::whole_sequence`], as transformers makes them,
+    /// worked out on all processors.
     ///
     /// # Errors
     /// Those of the tokenizer.
@@ -223,6 +235,11 @@ impl TextSet {
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(EncodedSet { set: self.clone(), sequences: parts.into_iter().flatten().collect() })
     }
+}
+
+fn of_pair(a: &str, b: &str) -> Digest {
+    // No text holds this byte, so that two pairs never become one.
+    Digest::of(&[a.as_bytes(), b.as_bytes()].join(&0xff))
 }
 
 impl Samples for TextSet {
@@ -254,9 +271,7 @@ impl Samples for TextSet {
     fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
         let digest = |example: &Example| {
             let Texts { a, b } = &example.texts;
-            // No text holds this byte, so that two pairs never become one.
-            let parts = [a.as_bytes(), b.as_ref().map_or(&[], |b| b.as_bytes())];
-            Digest::of(&parts.join(&0xff))
+            of_pair(a, b.as_deref().unwrap_or_default())
         };
         Ok(Some(self.examples.iter().map(digest).collect()))
     }

@@ -84,7 +84,7 @@ impl From<Terms> for Stored {
 /// Texts that are counted at once, each part in a map of its own.
 const PART: usize = 2_000;
 
-/// The same hash in every process.
+/// A hash that is the same in every process.
 type Fixed = BuildHasherDefault<DefaultHasher>;
 
 impl Terms {

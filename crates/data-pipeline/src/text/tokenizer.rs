@@ -61,7 +61,7 @@ pub struct Piece {
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// The same one, which reads the names of special tokens as these.
+    /// A copy that reads the names of special tokens as these tokens.
     knowing: OnceLock<Box<tokenizers::Tokenizer>>,
     /// How words are found, where that can be done without the library.
     basic: Option<Basic>,
@@ -69,6 +69,8 @@ pub struct Tokenizer {
     size: usize,
     /// What the files say of the longest sequence.
     pub(super) longest: Option<usize>,
+    /// Whether the files say that texts that are too long lose their beginning.
+    pub(super) cuts_start: bool,
     digest: Digest,
 }
 
@@ -78,7 +80,8 @@ fn fault(error: impl std::fmt::Display) -> DataError {
 }
 
 impl Tokenizer {
-    /// Of a pipeline of `tokenizers` and the special tokens in it. `from` names it in messages.
+    /// A tokenizer of a pipeline of `tokenizers` and the special tokens in it. `from` names it in
+    /// messages.
     pub(super) fn new(
         mut inner: tokenizers::Tokenizer,
         names: [&str; 5],
@@ -127,8 +130,8 @@ impl Tokenizer {
         }
         let basic = Self::basic_of(&inner);
         let digest = Digest::of(text.as_bytes());
-        let (knowing, longest) = (OnceLock::new(), None);
-        Ok(Self { inner, knowing, basic, specials, size, longest, digest })
+        let (knowing, longest, cuts_start) = (OnceLock::new(), None, false);
+        Ok(Self { inner, knowing, basic, specials, size, longest, cuts_start, digest })
     }
 
     /// How words are found where the pipeline is BERT's and no added token stands for text.
@@ -238,10 +241,18 @@ impl Tokenizer {
         self.size
     }
 
-    /// How many tokens a sequence has at most by `model_max_length` in `tokenizer_config.json`, the
-    /// special ones included; none where that names no number, or one that stands for none.
+    /// How many tokens a sequence has at most by `model_max_length` (in older files `max_len`) in
+    /// `tokenizer_config.json`, the special ones included; none where that names no number, or one
+    /// that stands for none.
     pub fn longest(&self) -> Option<usize> {
         self.longest
+    }
+
+    /// Whether a text that is too long loses its beginning instead of its end: by
+    /// `truncation_side` in `tokenizer_config.json`, or else the direction of truncation in
+    /// `tokenizer.json`.
+    pub fn cuts_start(&self) -> bool {
+        self.cuts_start
     }
 
     /// A digest of the vocabulary and of how text is cleaned: two tokenizers with the same digest

@@ -2,6 +2,7 @@
 
 use super::added_tokens::{self, Added};
 use super::tokenizer::Tokenizer;
+use super::vocabulary_checks as checks;
 use crate::error::DataError;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,7 @@ use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper};
+use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper, TruncationDirection};
 
 /// How text is cleaned before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Casing {
 }
 
 impl Default for Casing {
-    /// Of the uncased vocabularies.
+    /// That of the uncased vocabularies.
     fn default() -> Self {
         Self { lower_case: true, strip_accents: None, split_cjk: true }
     }
@@ -75,16 +76,23 @@ impl Config {
         !roles.contains(&Some(content)) && !self.names().iter().any(|name| name == content)
     }
 
-    /// What transformers takes for the most tokens; numbers such as 1e30 stand for none.
+    /// What transformers takes for the most tokens; numbers such as 1e30 stand for none. Older
+    /// files call it `max_len`.
     fn longest(&self) -> Option<usize> {
-        let said = self.0["model_max_length"].as_f64();
+        let said = ["model_max_length", "max_len"].into_iter().find_map(|key| self.0[key].as_f64());
         said.filter(|most| (1.0..1e9).contains(most)).map(|most| most as usize)
     }
 
-    fn casing(&self) -> Casing {
+    /// Whether texts that are too long lose their beginning; none where the file does not say it.
+    fn cuts_start(&self) -> Option<bool> {
+        self.0["truncation_side"].as_str().map(|side| side.eq_ignore_ascii_case("left"))
+    }
+
+    /// How text is cleaned; `cased` is whether it keeps its case where the file does not say it.
+    fn casing(&self, cased: bool) -> Casing {
         let usual = Casing::default();
         Casing {
-            lower_case: self.flag("do_lower_case").unwrap_or(usual.lower_case),
+            lower_case: self.flag("do_lower_case").unwrap_or(!cased && usual.lower_case),
             strip_accents: self.flag("strip_accents"),
             split_cjk: self.flag("tokenize_chinese_chars").unwrap_or(usual.split_cjk),
         }
@@ -112,12 +120,32 @@ impl Tokenizer {
     /// `vocab.txt`, are found in texts as wholes, of several the longest.
     ///
     /// # Errors
-    /// When there is no such file, when it is damaged, or when a special token is missing.
+    /// When there is no such file, when it is damaged, or when a special token is missing; for a
+    /// `vocab.txt` also when `tokenizer_class` cuts texts otherwise, when it has many tokens and
+    /// none that continues a word, and when it looks cased and no file says whether it is.
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        Self::opened(path, false)
+    }
+
+    /// As [`open`](Self::open), for a vocabulary that is cased even if no file says so.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and when the files say that text is lower-cased.
+    pub fn open_cased(path: &Path) -> Result<Self, DataError> {
+        let found = Self::opened(path, true)?;
+        match found.inner().get_normalizer() {
+            Some(NormalizerWrapper::BertNormalizer(normalizer)) if normalizer.lowercase => {
+                Err(checks::lower_cased(path))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    fn opened(path: &Path, cased: bool) -> Result<Self, DataError> {
         if path.is_dir() {
             let files = ["tokenizer.json", "vocab.txt"].map(|name| path.join(name));
             return match files.iter().find(|file| file.is_file()) {
-                Some(file) => Self::open(file),
+                Some(file) => Self::opened(file, cased),
                 None => Err(DataError::Missing {
                     path: path.to_path_buf(),
                     fault: "neither tokenizer.json nor vocab.txt".into(),
@@ -131,19 +159,29 @@ impl Tokenizer {
             let added = added_tokens::named(path, &config.0)?;
             let inner = parse(&text).and_then(|inner| with_added(inner, &text, &added, &config));
             let inner = inner.map_err(|fault| DataError::format(path, 0, fault))?;
+            let own = inner.get_truncation().map(|cut| cut.direction);
+            let own = own.is_some_and(|side| matches!(side, TruncationDirection::Left));
             let inner = recased(inner, &config);
             let mut found = Self::new(inner, borrowed(&config.names()), &shown(path))?;
             found.longest = config.longest();
+            found.cuts_start = config.cuts_start().unwrap_or(own);
             return Ok(found);
         }
+        checks::check_class(path, &config.0)?;
         let added = added_tokens::beside(path, &config.0)?;
         let from = shown(path);
-        let mut found = of_vocabulary(&text, config.casing(), (&config, &added), &from)?;
+        let mut found = of_vocabulary(&text, config.casing(cased), (&config, &added), &from)?;
+        checks::check_pieces(path, lines(&text))?;
+        let is_said = cased || config.flag("do_lower_case").is_some();
+        if !is_said && checks::is_cased(lines(&text)) {
+            return Err(checks::casing_unsaid(path));
+        }
         found.longest = config.longest();
+        found.cuts_start = config.cuts_start().unwrap_or(false);
         Ok(found)
     }
 
-    /// Of the text of a `vocab.txt`: a token a line, the first has id 0. Only LF ends a line. Of
+    /// Reads the text of a `vocab.txt`: a token a line, the first has id 0. Only LF ends a line. Of
     /// two lines with one token the later counts, as in transformers.
     ///
     /// # Errors
@@ -164,7 +202,8 @@ impl Tokenizer {
         self.save_for(folder, 512)
     }
 
-    /// The same for a network of so many tokens at most, which transformers then cuts texts to.
+    /// Writes the files of [`save`](Self::save) for a network of `longest` tokens at most, to which
+    /// transformers then cuts texts.
     ///
     /// # Errors
     /// When the folder cannot be made or written to.
@@ -202,6 +241,12 @@ impl Tokenizer {
         atomic_file::write(&folder.join(whole_name), whole.as_bytes())?;
         Ok(())
     }
+}
+
+/// The tokens of a `vocab.txt`, a line each.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim_start_matches('\u{feff}');
+    text.strip_suffix('\n').unwrap_or(text).split('\n').map(str::trim_end)
 }
 
 fn shown(path: &Path) -> String {
@@ -276,12 +321,10 @@ fn of_vocabulary(
     from: &str,
 ) -> Result<Tokenizer, DataError> {
     let names = &config.names();
-    let text = text.trim_start_matches('\u{feff}');
-    let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
     let fault = |error: &dyn std::fmt::Display| DataError::Request(format!("{from}: {error}"));
     // An empty map of the library's own kind.
     let mut vocabulary = WordPiece::read_bytes(&[]).map_err(|error| fault(&error))?;
-    vocabulary.extend(lines.zip(0..).map(|(line, id)| (line.trim_end().to_owned(), id)));
+    vocabulary.extend(lines(text).zip(0..).map(|(line, id)| (line.to_owned(), id)));
     vocabulary.remove("");
     let known = vocabulary.iter().map(|(token, &id)| (token.as_str(), u64::from(id)));
     added_tokens::check(others, known).map_err(|error| fault(&error))?;

@@ -47,7 +47,7 @@ pub enum TextView {
 ///     ],
 /// };
 /// let stream = Stream::shuffled(set, views, 1, 1);
-/// let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
+/// let step = Loader::builder(vec![stream]).steps(0..1).start().next().unwrap()?;
 /// let data = &step.batches[0].data;
 /// assert_eq!((&data[0].ids[..], &data[1].ids[..]), (&[2, 5, 3][..], &[2, 5, 6, 3][..]));
 /// # Ok::<(), data_pipeline::error::DataError>(())

@@ -7,6 +7,7 @@ use super::tokenizer::{Piece, Tokenizer};
 use crate::error::DataError;
 use crate::parallel;
 use serde::{Deserialize, Serialize};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// How questions and paragraphs become sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ pub struct Window {
     /// Places of the first and the last token of the answer in the sequence: those of the first
     /// answer given, if all of it is shown; none otherwise (train on place 0 then).
     pub answer: Option<(u32, u32)>,
-    /// Of each token that it shows, whether no other window shows it with more around it. Answers
+    /// For each token that it shows, whether no other window shows it with more around it. Answers
     /// that begin elsewhere are left to other windows.
     pub best: Vec<bool>,
 }
@@ -119,11 +120,13 @@ impl Squad {
         Ok(SquadWindows { windows: made.into_iter().flatten().collect(), paragraphs })
     }
 
-    /// The text from one token of a question's paragraph to another, as it is written there.
-    /// Nothing if there are no such tokens or the last comes before the first.
+    /// The text from one token of a question's paragraph to another, as it is written there, with
+    /// the marks and format characters behind it that no token covers: vocabularies without accents
+    /// leave them out. Nothing if there are no such tokens or the last comes before the first.
     pub fn text(&self, windows: &SquadWindows, question: u32, first: u32, last: u32) -> &str {
         let paragraph = self.questions[question as usize].paragraph as usize;
         let tokens = &windows.paragraphs[paragraph];
+        let next = tokens.get(last as usize + 1);
         let (Some(first), Some(last)) = (tokens.get(first as usize), tokens.get(last as usize))
         else {
             return "";
@@ -132,8 +135,17 @@ impl Squad {
         let byte = |character: u32| {
             text.char_indices().nth(character as usize).map_or(text.len(), |(at, _)| at)
         };
-        text.get(byte(first.start)..byte(last.end)).unwrap_or_default()
+        let end = byte(last.end);
+        let free = &text[end..next.map_or(text.len(), |next| byte(next.start).max(end))];
+        let behind = free.find(|c| !belongs_to_the_one_before(c)).unwrap_or(free.len());
+        text.get(byte(first.start)..end + behind).unwrap_or_default()
     }
+}
+
+/// Whether a character is a part of the one before it: a mark (category M), or invisible (Cf).
+fn belongs_to_the_one_before(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark
+        || c.general_category() == GeneralCategory::Format
 }
 
 fn of_question(

@@ -197,6 +197,23 @@ fn the_content_decides_and_what_is_left_out_is_counted_by_reason() {
     assert!(error.contains("a.jpg: no image but an HTML page; 3 more"), "{error}");
     let listed = files_below(root).unwrap();
     assert_eq!(listed.len(), 9, "those that are named as images count too: {listed:?}");
+    // What is no folder of image files is told for what it is.
+    std::fs::write(root.join("list.csv"), "file,label\n").unwrap();
+    std::fs::create_dir_all(root.join("rows")).unwrap();
+    std::fs::write(root.join("rows/a.parquet"), "PAR1").unwrap();
+    std::fs::create_dir_all(root.join("none")).unwrap();
+    for (name, told) in [
+        ("ok.png", "ok.png: is a single image (name a folder of image files)"),
+        ("list.csv", "list.csv: is a table, not a folder"),
+        ("rows", "rows: holds its images in Parquet, not in files"),
+        ("rows/a.parquet", "a.parquet: holds its images in Parquet, not in files"),
+        ("rows/*.parquet", "*.parquet: holds its images in Parquet, not in files"),
+        ("none", "none: there is no image"),
+        ("nowhere", "nowhere: is not there"),
+    ] {
+        let error = files_below(&root.join(name)).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[test]

@@ -89,16 +89,26 @@ fn parts_of_a_data_set_are_no_classes_whatever_they_are_called() {
 
 /// A grey TIFF file of 2x1 floating-point pixels.
 fn real_tiff() -> Vec<u8> {
+    tiff([32, 1, 1, 1], (339, 3, 3))
+}
+
+/// A TIFF file of 2x1 pixels, packed as JPEG, of three colours and transparency.
+fn jpeg_tiff() -> Vec<u8> {
+    tiff([8, 7, 2, 4], (338, 3, 2))
+}
+
+/// A TIFF file of 2x1 pixels, with its bits, compression, colours and samples, and one more tag.
+fn tiff([bits, packed, colours, samples]: [u32; 4], more: (u16, u16, u32)) -> Vec<u8> {
     let entries: [(u16, u16, u32); 9] = [
         (256, 3, 2),
         (257, 3, 1),
-        (258, 3, 32),
-        (259, 3, 1),
-        (262, 3, 1),
+        (258, 3, bits),
+        (259, 3, packed),
+        (262, 3, colours),
         (273, 4, 8 + 2 + 9 * 12 + 4),
-        (277, 3, 1),
+        (277, 3, samples),
         (279, 4, 8),
-        (339, 3, 3),
+        more,
     ];
     let mut file = b"II*\0\x08\0\0\0\x09\0".to_vec();
     for (tag, kind, value) in entries {
@@ -120,6 +130,7 @@ fn what_the_header_tells_is_left_out_on_opening() {
     save(root, "a/big.png", &picture(40, 30, 1));
     save(root, "b/1.png", &picture(5, 5, 1));
     std::fs::write(root.join("b/real.tif"), real_tiff()).unwrap();
+    std::fs::write(root.join("b/alpha.tif"), jpeg_tiff()).unwrap();
     std::fs::write(root.join("b/new.heic"), b"\0\0\0\x1cftypheic\0\0\0\0mif1heic").unwrap();
     let decode = Decode { max_pixels: 1000, ..Default::default() };
     let options = FolderOptions { decode, ..skipping() };
@@ -136,6 +147,10 @@ fn what_the_header_tells_is_left_out_on_opening() {
     assert!(told("new.heic").unwrap().contains("an HEIC image, which is not read"));
     let real = told("real.tif").unwrap();
     assert!(real.contains("sound but not supported") && real.contains("floating-point"), "{real}");
+    let alpha = told("alpha.tif").unwrap();
+    let expected = "sound but not supported (JPEG with transparency or other samples beside its \
+                    colours is not read: convert it to PNG)";
+    assert!(alpha.contains(expected), "{alpha}");
     let fault = &set.skipped().iter().find(|one| one.path.ends_with("big.png")).unwrap().fault;
     assert!(fault.contains("40x30 = 1,200 pixels, more than the limit of 1,000"), "{fault}");
     // It is read where each picture is scaled by its own values.

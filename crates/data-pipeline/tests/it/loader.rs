@@ -33,9 +33,9 @@ proptest! {
     #[test]
     fn workers_do_not_matter(n in 1usize..30, batch in 1usize..20, from in 0u64..9, workers in 1usize..5, seed: u64) {
         let streams = || vec![stream(n, batch, seed, Order::Shuffled), stream(7, 3, seed ^ 1, Order::Sequential)];
-        let whole = collect(Loader::start(streams(), 0, Some(12), 0));
+        let whole = collect(Loader::builder(streams()).steps(0..12).start());
         prop_assert_eq!(whole.iter().map(|s| s.step).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
-        let resumed = collect(Loader::start(streams(), from, Some(12), workers));
+        let resumed = collect(Loader::builder(streams()).steps(from..12).workers(workers).start());
         prop_assert_eq!(&whole[from as usize..], &resumed[..]);
         let pass = |workers| collect(Loader::pass(stream(n, batch, seed, Order::Shuffled), workers));
         prop_assert_eq!(pass(0), pass(workers));
@@ -60,7 +60,7 @@ proptest! {
 fn processes_take_their_share_of_each_part() {
     let slots = |share| -> Vec<u32> {
         let streams = vec![stream(30, 12, 3, Order::Shuffled)];
-        let steps = collect(Loader::start_share(streams, 1, Some(2), 0, share));
+        let steps = collect(Loader::builder(streams).steps(1..2).share(share).start());
         steps[0].batches[0].slots.clone()
     };
     let whole = slots(Share::WHOLE);
@@ -73,13 +73,15 @@ fn processes_take_their_share_of_each_part() {
     }
     let streams = vec![stream(30, 12, 3, Order::Shuffled)];
     let share = Share { rank: 0, size: 4, parts: 2 };
-    let error = Loader::start_share(streams, 0, Some(1), 0, share).next().expect("an error");
+    let error = Loader::builder(streams).steps(0..1).share(share).start().next().expect("an error");
     assert!(error.expect_err("6 for 4").to_string().contains("a batch of 6 samples"));
 }
 
 #[test]
 fn batches_hold_what_they_say() {
-    let steps = collect(Loader::start(vec![stream(9, 4, 3, Order::Shuffled)], 0, Some(6), 2));
+    let steps = collect(
+        Loader::builder(vec![stream(9, 4, 3, Order::Shuffled)]).steps(0..6).workers(2).start(),
+    );
     let mut copies = vec![];
     for batch in steps.iter().flat_map(|step| &step.batches) {
         assert_eq!(batch.data.iter().map(|v| v.dim()).collect::<Vec<_>>(), [(4, 5, 4, 1); 3]);
@@ -103,7 +105,10 @@ fn batches_hold_what_they_say() {
 
 #[test]
 fn an_endless_loader_can_be_dropped() {
-    let mut loader = Loader::start(vec![stream(9, 4, 3, Order::Shuffled)], 1_000_000, None, 3);
+    let mut loader = Loader::builder(vec![stream(9, 4, 3, Order::Shuffled)])
+        .steps(1_000_000..)
+        .workers(3)
+        .start();
     assert_eq!(loader.next().unwrap().unwrap().step, 1_000_000);
     assert_eq!(loader.next().unwrap().unwrap().step, 1_000_001);
 }
@@ -156,7 +161,7 @@ fn faults_surface_in_their_place() {
                 seed: 0,
                 order: Order::Sequential,
             };
-            let mut loader = Loader::start(vec![stream], 0, None, workers);
+            let mut loader = Loader::builder(vec![stream]).workers(workers).start();
             for step in 0..5 {
                 assert_eq!(
                     loader.next().unwrap().unwrap().batches[0].labels,
@@ -187,7 +192,7 @@ fn requests_are_checked() {
     };
     let refuse = |stream: Stream<Views>, expected: &str| {
         for workers in [0, 2] {
-            let mut loader = Loader::start(vec![stream.clone()], 0, None, workers);
+            let mut loader = Loader::builder(vec![stream.clone()]).workers(workers).start();
             let error = loader.next().unwrap().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
             assert!(loader.next().is_none());
@@ -216,7 +221,7 @@ fn dropping_stops_the_work() {
         seed: 0,
         order: Order::Sequential,
     };
-    let loader = Loader::start(vec![stream], 0, None, 2);
+    let loader = Loader::builder(vec![stream]).workers(2).start();
     while set.reads.load(Ordering::Relaxed) < 4 {
         std::thread::yield_now();
     }
@@ -261,7 +266,8 @@ fn workers_are_no_further_ahead_than_memory_allows() {
             seed: 1,
             order: Order::Sequential,
         };
-        let mut loader = Loader::start_within(vec![stream], 5, Some(60), 4, memory);
+        let mut loader =
+            Loader::builder(vec![stream]).steps(5..60).workers(4).memory_limit(memory).start();
         for taken in 0..55 {
             // Time for workers that would go on.
             std::thread::sleep(std::time::Duration::from_millis(1));
@@ -275,7 +281,7 @@ fn workers_are_no_further_ahead_than_memory_allows() {
 
 #[test]
 fn batches_of_images_know_their_size() {
-    let step = Loader::start(vec![stream(9, 4, 3, Order::Shuffled)], 0, Some(1), 0).next();
+    let step = Loader::builder(vec![stream(9, 4, 3, Order::Shuffled)]).steps(0..1).start().next();
     let views = &step.unwrap().unwrap().batches[0].data;
     let bytes: usize = views.iter().map(|view| view.len()).sum();
     assert_eq!(Views::bytes(views), bytes as u64);

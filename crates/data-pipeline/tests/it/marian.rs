@@ -46,6 +46,34 @@ fn special_tokens_in_a_text_are_text() {
     assert_eq!(tokenizer.text(&[specials.pad, specials.end, -3, 1 << 40]), "");
 }
 
+/// Quotation marks are no language: only what the vocabulary may have as one is.
+#[test]
+fn what_stands_in_angle_quotes_is_translated() {
+    let tokenizer = MarianTokenizer::open(&folder()).expect("the tokenizer");
+    let ids = |text: &str| tokenizer.source_ids(text).expect("ids");
+    let french = ids(">>fra<< A man.");
+    assert_eq!(french.len(), ids("A man.").len() + 1);
+    assert_eq!(ids(">>fra<< A man << looks.")[0], french[0]);
+    for (text, behind) in [
+        (">> A man << looks.", "looks."),
+        (">><< A man.", "A man."),
+        (">>A man<< looks.", "looks."),
+    ] {
+        assert!(ids(text).len() > ids(behind).len() + 1, "{text}: {:?}", ids(text));
+    }
+    // A network without languages has none to be unknown.
+    let copy = tempfile::tempdir().expect("a folder");
+    for file in ["source.spm", "target.spm", "vocab.json"] {
+        fs::copy(folder().join(file), copy.path().join(file)).expect("copied");
+    }
+    let path = copy.path().join("vocab.json");
+    let numbers = fs::read_to_string(&path).expect("numbers").replace("\">>fra<<\"", "\"@@fra\"");
+    fs::write(&path, numbers).expect("written");
+    let other = MarianTokenizer::open(copy.path()).expect("the tokenizer");
+    let found = other.source_ids(">>xxx<< A man.").expect("ids");
+    assert!(found.len() > ids(">>xxx<< A man.").len(), "{found:?}");
+}
+
 #[test]
 fn what_is_missing_or_damaged_in_a_folder_is_named() {
     for name in ["source.spm", "target.spm", "vocab.json"] {

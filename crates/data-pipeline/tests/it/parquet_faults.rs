@@ -230,3 +230,106 @@ fn columns_without_pictures_are_no_damage() {
     assert!(error.contains("no column `image` of encoded images"), "{error}");
     assert!(error.contains("among text, label (call the column of pictures `image`"), "{error}");
 }
+
+/// Writes two pictures, and columns of labels: the type and name of each, its two values, and the
+/// names of class labels.
+fn write_labels(path: &Path, columns: &[(&str, [i64; 2], &[&str])]) {
+    let declared: String =
+        columns.iter().map(|(column, ..)| format!("required int64 {column};")).collect();
+    let schema = format!("message schema {{ required binary image; {declared} }}");
+    let typed = |(column, _, names): &(&str, [i64; 2], &[&str])| {
+        let name = column.split(' ').next().unwrap().to_owned();
+        let feature = match names.is_empty() {
+            true => serde_json::json!({"_type": "Value"}),
+            false => serde_json::json!({"_type": "ClassLabel", "names": names}),
+        };
+        (name, feature)
+    };
+    let features: serde_json::Map<String, serde_json::Value> = columns.iter().map(typed).collect();
+    let note = serde_json::json!({"info": {"features": features}}).to_string();
+    let note = vec![KeyValue::new("huggingface".to_owned(), note)];
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(note)).build();
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut file = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let image = augment::Image::new(4, 4, 3, picture(4, 4, 1).into_raw());
+    let images = [ByteArray::from(png(&image)), ByteArray::from(png(&image))];
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&images, None, None).unwrap();
+    column.close().unwrap();
+    for (_, values, _) in columns {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    file.close().unwrap();
+}
+
+/// The class of each picture by name.
+fn classes(set: &FolderSet) -> Vec<&str> {
+    (0..set.len()).map(|i| set.label(i).map_or("-", |l| &set.classes()[l as usize])).collect()
+}
+
+#[test]
+fn each_file_numbers_its_own_class_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    write_labels(&at("a.parquet"), &[("label", [0, 1], &["cat", "dog"])]);
+    write_labels(&at("b.parquet"), &[("label", [0, 1], &["dog", "cat"])]);
+    let set = open(dir.path(), &FolderOptions::default()).unwrap();
+    assert_eq!(set.classes(), ["cat", "dog"]);
+    assert_eq!(classes(&set), ["cat", "dog", "dog", "cat"]);
+    assert!(set.notes()[0].contains("number their classes differently"), "{:?}", set.notes());
+    // A name that only a later file has; a file without names, which cannot tell which are meant.
+    write_labels(&at("b.parquet"), &[("label", [1, 0], &["eel", "cat"])]);
+    let set = open(dir.path(), &FolderOptions::default()).unwrap();
+    assert_eq!((set.classes().len(), classes(&set)), (3, vec!["cat", "dog", "cat", "eel"]));
+    write_labels(&at("c.parquet"), &[("label", [0, 1], &[])]);
+    let error = open(dir.path(), &FolderOptions::default()).unwrap_err();
+    assert!(error.contains("c.parquet: has no names of its class labels"), "{error}");
+    std::fs::remove_file(at("b.parquet")).unwrap();
+    let set = open(dir.path(), &FolderOptions::default()).unwrap();
+    assert_eq!(classes(&set), ["cat", "dog", "cat", "dog"]);
+}
+
+#[test]
+fn a_column_that_is_called_label_is_that_of_the_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let camera = ("camera", [1, 0], &["near", "far"][..]);
+    write_labels(&path, &[camera, ("label", [7, 3], &[])]);
+    let set = open(&path, &FolderOptions::default()).unwrap();
+    assert_eq!(classes(&set), ["7", "3"]);
+    let note = "labels are read from the column `label`; `camera` may be meant too";
+    assert!(set.notes()[0].starts_with(note), "{:?}", set.notes());
+    // Without such a column, the only one of class labels.
+    write_labels(&path, &[camera, ("age", [7, 3], &[])]);
+    let set = open(&path, &FolderOptions::default()).unwrap();
+    assert_eq!((classes(&set), set.notes().len()), (vec!["far", "near"], 0));
+}
+
+#[test]
+fn numbers_are_labels_whatever_their_sign_and_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let shown = |column: &str, values: [i64; 2], names: &[&str]| {
+        write_labels(&path, &[(column, values, names)]);
+        let set = open(&path, &FolderOptions::default())?;
+        Ok::<_, String>(classes(&set).into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(shown("label", [-2, 1], &[]).unwrap(), ["-2", "1"]);
+    assert_eq!(shown("label", [-1, 1], &[]).unwrap(), ["-1", "1"]);
+    let unsigned = "label (INTEGER(64,false))";
+    let names = shown(unsigned, [-1, 1], &[]).unwrap();
+    assert_eq!(names, ["18446744073709551615", "1"]);
+    // Among names, -1 is none, and another number is out of their range.
+    let error = shown("label", [-2, 1], &["a", "b"]).unwrap_err();
+    assert!(error.contains("row 0: the label is -2, and the 2 names"), "{error}");
+    let other = dir.path().join("b.parquet");
+    write_labels(&path, &[("label", [0, -1], &["a", "b"])]);
+    write_labels(&other, &[("label", [1, -1], &["a", "b"])]);
+    let set = open(dir.path(), &FolderOptions::default()).unwrap();
+    assert_eq!(classes(&set), ["a", "-", "b", "-"]);
+}

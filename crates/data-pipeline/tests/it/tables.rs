@@ -277,3 +277,77 @@ fn a_table_that_is_no_text_is_told_for_what_it_is() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn lines_that_end_in_cr_lf_are_counted_alike() {
+    for end in ["\n", "\r\n"] {
+        let lines = ["file,label", "1.png,cat", "2.png,dog", "gone.png,dog", ""];
+        let dir = folder("a.csv", &lines.join(end));
+        let error = over(dir.path(), "a.csv", &FolderOptions::default()).unwrap_err();
+        assert!(error.contains("a.csv line 4: 1 of 3 files are not there"), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_is_nearly_that_of_a_file_or_class_is_told() {
+    let cases = [
+        ("1.PNG", "; `1.png` differs from it in upper case alone"),
+        ("cafe\u{301}.png", "; `caf\u{e9}.png` differs from it in the Unicode form of letters"),
+        ("MORE, deep/5.jpg", "; `more, deep/5.jpg` differs from it in upper case alone"),
+        ("left/1.png", "images ("),
+    ];
+    for (name, told) in cases {
+        let dir = folder("a.csv", &format!("file,label\n2.png,cat\n\"{name}\",dog\n"));
+        save(&dir.path().join("images"), "caf\u{e9}.png", &picture(4, 4, 6));
+        std::fs::rename(dir.path().join("a.csv"), dir.path().join("images/a.csv")).unwrap();
+        let images = dir.path().join("images");
+        // Folder and table name one place, which is told once.
+        let options = FolderOptions { labels: Some(images.join("a.csv")), ..Default::default() };
+        let error = FolderSet::open(&images, &options).unwrap_err().to_string();
+        assert!(error.contains(told), "{name}: {error}");
+        assert_eq!(error.matches("/images").count(), 2, "the table and its folder: {error}");
+    }
+    let classes = Some(vec!["cat".to_owned(), "dog".to_owned()]);
+    let options = FolderOptions { classes, ..Default::default() };
+    let dir = folder("a.csv", "file,label\n1.png,Cat\n2.png,dog\n");
+    let error = over(dir.path(), "a.csv", &options).unwrap_err();
+    assert!(error.contains("no class `Cat` among cat, dog; `cat` differs from it in"), "{error}");
+    save(dir.path(), "test/Cat/1.png", &picture(4, 4, 1));
+    let error = FolderSet::open(&dir.path().join("test"), &options).unwrap_err().to_string();
+    assert!(error.contains("; `cat` differs from it in upper case alone (rename the folder)"));
+    assert!(!error.contains("--no-label"), "{error}");
+}
+
+#[test]
+fn a_table_beside_class_folders_is_never_passed_over_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for name in ["part_1/a.png", "part_1/b.png", "part_2/c.png"] {
+        save(root, name, &picture(4, 4, 1));
+    }
+    let open = |table: &str| {
+        std::fs::write(root.join("metadata.csv"), table).unwrap();
+        FolderSet::open(root, &FolderOptions::default()).map_err(|error| error.to_string())
+    };
+    // By their names alone, as in HAM10000.
+    let error = open("image_id,diagnosis\na,nv\nb,mel\nc,nv\n").unwrap_err();
+    assert!(error.contains("metadata.csv, by which part_1/a.png is `nv`"), "{error}");
+    assert!(error.contains("metadata.csv` of `tutor fit`"), "{error}");
+    let set = FolderSet::open(&root.join("metadata.csv"), &FolderOptions::default()).unwrap();
+    assert_eq!((set.len(), set.classes().len()), (3, 2));
+    // The same labels as the folders, no labels, and none of the files.
+    let set = open("file,label\npart_1/a.png,part_1\n").unwrap();
+    assert_eq!((set.classes().len(), set.notes().len()), (2, 0));
+    for (table, why) in [
+        ("file_name,text\npart_1/a.png,a dog\n", "no column of labels among file_name, text"),
+        ("file,label\nx.png,nv\n", "none of its files is there"),
+    ] {
+        let set = open(table).unwrap();
+        let note = &set.notes()[0];
+        assert_eq!(set.classes(), ["part_1", "part_2"]);
+        assert!(note.contains("metadata.csv is not read") && note.contains(why), "{note}");
+    }
+    std::fs::remove_dir_all(root.join("part_2")).unwrap();
+    let error = open("image_id,diagnosis\na,nv\nb,mel\n").unwrap_err();
+    assert!(error.contains("metadata.csv, by which"), "{error}");
+}

@@ -82,7 +82,7 @@ fn streams() -> Vec<Stream<Pad>> {
 }
 
 fn steps(from: u64, workers: usize) -> Vec<Step<Padded>> {
-    Loader::start(streams(), from, Some(8), workers).map(Result::unwrap).collect()
+    Loader::builder(streams()).steps(from..8).workers(workers).start().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_collate_can_refuse_a_sample() {
     let set = VecSet::new("t", vec![vec![1], vec![]], None, vec![]).unwrap();
     let stream = Stream { set: Arc::new(set), entries: vec![0, 1], ..streams().remove(0) };
     for workers in [0, 2] {
-        let mut loader = Loader::start(vec![stream.clone()], 0, None, workers);
+        let mut loader = Loader::builder(vec![stream.clone()]).workers(workers).start();
         let error = loader.next().unwrap().unwrap_err().to_string();
         assert_eq!(error, "t/1 has no tokens");
         assert!(loader.next().is_none());

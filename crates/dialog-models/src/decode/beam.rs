@@ -106,8 +106,8 @@ pub fn beam(
     beam_all(net, &[prompt], special, beam).remove(0)
 }
 
-/// The same for several contexts at once: what is found for each alone, to rounding. Panics as
-/// [`beam`] does.
+/// Beam search for several contexts at once: what [`beam`] finds for each alone, to rounding.
+/// Panics as [`beam`] does.
 pub fn beam_all(
     net: &dyn Autoregressive,
     prompts: &[Prompt<'_>],

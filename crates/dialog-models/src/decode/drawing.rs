@@ -62,7 +62,7 @@ struct Asked {
 
 struct UnderWay<'a> {
     decoding: Box<dyn Continuation + 'a>,
-    /// Of the tokens that come next.
+    /// Logits of the tokens that come next.
     logits: Tensor,
     /// The responses that go on, in the order of rows: context and number of each.
     open: Vec<(usize, usize)>,

@@ -34,7 +34,7 @@ pub struct Ranking<'a> {
     pub repetition: Option<Repetition>,
     /// The turns before, as token ids.
     pub earlier: &'a [&'a [i64]],
-    /// Of each candidate whether it must not be given, as a safety filter says; none without.
+    /// For each candidate whether it must not be given, as a safety filter says; none without.
     pub refused: Option<&'a [bool]>,
     /// What candidates are ordered by, a number for each, in place of their own scores: that of a
     /// network that reads backwards ([`mmi`](crate::mmi)).

@@ -17,9 +17,9 @@ pub fn sample(
     sample_each(net, context, special, config, seed, each)
 }
 
-/// The same, with every token told to `each` as it is drawn: token by token for a single response,
-/// for several ones those of one place after another. If it breaks, drawing ends, and what is not
-/// finished by then is cut off there.
+/// Draws `config.candidates` responses to a context of token ids, and tells `each` every token as
+/// it is drawn: token by token for a single response, for several ones those of one place after
+/// another. If it breaks, drawing ends, and what is not finished by then is cut off there.
 ///
 /// What is drawn follows from the seed, the number of the response and the place of the token, so
 /// that the first of 20 responses is that which is drawn alone. Panics as

@@ -93,7 +93,7 @@ impl Sampling {
         self.among(probabilities)
     }
 
-    /// The same of what a network says.
+    /// The tokens that may be drawn, as [`kept`](Self::kept), of probabilities that a network gave.
     fn among(&self, probabilities: &[f32]) -> Vec<(usize, f64)> {
         let all = probabilities.len();
         let limit = if self.is_greedy() { 1 } else { self.top_k.unwrap_or(all).clamp(1, all) };

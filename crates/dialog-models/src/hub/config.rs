@@ -13,14 +13,14 @@ const END_OF_TEXT: i64 = 50_256;
 
 /// What a `config.json` says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HubConfig {
+pub struct Gpt2HubConfig {
     /// The network.
     pub network: Gpt2Config,
     /// The token that ends a text, and a turn of a dialogue; the first of several.
     pub end: i64,
 }
 
-impl HubConfig {
+impl Gpt2HubConfig {
     /// Reads a `config.json`. Keys that are left out have transformers' defaults.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl HubConfig {
         read_json(path, Self::from_json)
     }
 
-    /// The same of JSON that was read; the error says what is wrong.
+    /// Reads the JSON of a `config.json`; the error says what is wrong.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).

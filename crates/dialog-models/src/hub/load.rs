@@ -7,7 +7,7 @@ use torch::hub::{self, HubError, Named, beside, open_weights};
 use weights::StateDict;
 use weights::find::{Places, find};
 
-use super::HubConfig;
+use super::Gpt2HubConfig;
 
 /// What our names begin with.
 const PREFIX: &str = "transformer.";
@@ -18,14 +18,14 @@ const HEAD: &str = "lm_head.weight";
 
 /// A network that was read, not yet loaded.
 #[derive(Clone, Debug)]
-pub struct Checkpoint {
+pub struct Gpt2Checkpoint {
     /// What it is.
-    pub config: HubConfig,
+    pub config: Gpt2HubConfig,
     /// Its tensors under the names of the file.
     pub weights: StateDict,
 }
 
-impl Checkpoint {
+impl Gpt2Checkpoint {
     /// Reads a folder, a file of weights with `config.json` beside it, or what a name like
     /// `microsoft/DialoGPT-small` or `ORG/NAME@REVISION` stands for in the hub's cache. Nothing is
     /// downloaded.
@@ -39,14 +39,14 @@ impl Checkpoint {
     }
 
     fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
-        let config = HubConfig::read(&beside(path, "config.json"))?;
+        let config = Gpt2HubConfig::read(&beside(path, "config.json"))?;
         Ok(Self { config, weights: open_weights(path, part)? })
     }
 
     /// Loads all tensors into `params`, those of a [`Gpt2`](crate::Gpt2).
     ///
     /// # Errors
-    /// When a tensor is missing, surplus or of another shape, the output table is not the table of
+    /// When a tensor is missing, unexpected or of another shape, the output table is not that of
     /// tokens, or a tensor holds integers, NaN or infinities. The error names all tensors with both
     /// shapes. Nothing is changed then.
     pub fn load(&self, params: &Params) -> Result<(), HubError> {

@@ -13,7 +13,7 @@ use crate::{Marian, MarianActivation, MarianConfig};
 
 /// What a folder says of a Marian and of how it is to translate.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MarianHub {
+pub struct MarianHubConfig {
     /// The network.
     pub network: MarianConfig,
     /// What ends a translation, and what it never has.
@@ -22,7 +22,7 @@ pub struct MarianHub {
     pub beam: Beam,
 }
 
-impl MarianHub {
+impl MarianHubConfig {
     /// Reads a `config.json`, and the `generation_config.json` beside it if there is one. Keys that
     /// are left out have transformers' defaults.
     ///
@@ -38,7 +38,8 @@ impl MarianHub {
         read_json(path, |json| Self::from_json(json, &generation))
     }
 
-    /// The same of JSON that was read; `generation` may be null. The error says what is wrong.
+    /// Reads the JSON of `config.json` and of `generation_config.json`, which may be null. The
+    /// error says what is wrong.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -151,7 +152,7 @@ fn generation_of(
 #[derive(Clone, Debug)]
 pub struct MarianCheckpoint {
     /// What it is.
-    pub config: MarianHub,
+    pub config: MarianHubConfig,
     /// Its tensors under the names of the file.
     pub weights: StateDict,
 }
@@ -165,14 +166,14 @@ impl MarianCheckpoint {
     /// read.
     pub fn open(asked: &str, places: &Places) -> Result<Self, HubError> {
         let found = find(asked, places)?;
-        let config = MarianHub::read(&beside(&found.path, "config.json"))?;
+        let config = MarianHubConfig::read(&beside(&found.path, "config.json"))?;
         Ok(Self { config, weights: found.open()? })
     }
 
     /// Makes the network on `device` and loads all its tensors.
     ///
     /// # Errors
-    /// When a tensor is missing, surplus or of another shape, tables that are one differ, or a
+    /// When a tensor is missing, unexpected or of another shape, tables that are one differ, or a
     /// tensor holds integers, NaN or infinities. The error names all tensors with both shapes.
     pub fn build(&self, device: Device) -> Result<(Marian, Params), HubError> {
         let make = |scope: &mut torch::Scope<'_>| Marian::new(scope, &self.config.network);
@@ -221,7 +222,7 @@ impl MarianCheckpoint {
                     all.remove(other);
                     all.insert(one.to_owned(), table);
                 }
-                // Left as it is, it is surplus.
+                // Left as it is, it is unexpected.
                 _ => {}
             }
         }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use torch::hub::HubError;
 use torch::{Params, store};
 
-use super::MarianHub;
+use super::MarianHubConfig;
 use crate::MarianActivation;
 use crate::decode::Patience;
 
-impl MarianHub {
+impl MarianHubConfig {
     /// The text of a `config.json`. Texts are filled up with the token that they start from, as
     /// opus-mt's are.
     pub fn config_json(&self) -> Value {
@@ -85,7 +85,7 @@ impl MarianHub {
     ///
     /// ```
     /// use dialog_models::decode::{Beam, Special};
-    /// use dialog_models::hub::{MarianCheckpoint, MarianHub};
+    /// use dialog_models::hub::{MarianCheckpoint, MarianHubConfig};
     /// use dialog_models::{Marian, MarianConfig};
     /// use torch::{Device, Params};
     /// use weights::find::Places;
@@ -96,7 +96,8 @@ impl MarianHub {
     /// };
     /// let (_, params) = Params::build(Device::Cpu, |scope| Marian::new(scope, &network));
     /// let special = Special { never: vec![19], forced: true, ..Special::end(0) };
-    /// let hub = MarianHub { network, special, beam: Beam { empty: true, ..Beam::default() } };
+    /// let beam = Beam { empty: true, ..Beam::default() };
+    /// let hub = MarianHubConfig { network, special, beam };
     /// let folder = tempfile::tempdir().unwrap();
     /// hub.save(folder.path(), &params)?;
     /// let read = MarianCheckpoint::open(folder.path().to_str().unwrap(), &Places::of_user())?;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use dialog_models::decode::{SampleConfig, Sampling, Special, sample};
-use dialog_models::hub::{Checkpoint, HubConfig};
+use dialog_models::hub::{Gpt2Checkpoint, Gpt2HubConfig};
 use dialog_models::{
-    Autoregressive, Gpt2, Gpt2Config, LanguageModel, Packed, Texts, evaluate, joined, mmi,
+    Autoregressive, Gpt2, Gpt2Config, LanguageModel, PackedSequences, Texts, evaluate, joined, mmi,
 };
 use serde_json::json;
 use torch::store::{self, Stored};
@@ -18,8 +18,8 @@ use crate::golden::{close, folder, list};
 
 const END: i64 = 22;
 
-fn open(folder: &Path) -> Checkpoint {
-    Checkpoint::open(&folder.display().to_string(), &Places::default()).unwrap()
+fn open(folder: &Path) -> Gpt2Checkpoint {
+    Gpt2Checkpoint::open(&folder.display().to_string(), &Places::default()).unwrap()
 }
 
 fn build(config: &Gpt2Config) -> (Gpt2, Params) {
@@ -44,7 +44,7 @@ fn logits_and_gradients_are_those_of_transformers() {
     let Stored { tensors: golden, .. } = store::load(&folder().join("gpt2.safetensors")).unwrap();
     let texts = [0, 1].map(|i| list(&golden[&format!("ids.{i}")]));
     let texts = texts.each_ref().map(Vec::as_slice);
-    let logits = net.logits(&Packed::new(&texts, Device::Cpu), Mode::Eval);
+    let logits = net.logits(&PackedSequences::new(&texts, Device::Cpu), Mode::Eval);
     let theirs = Tensor::cat(&[&golden["logits.0"], &golden["logits.1"]], 0);
     close("logits", &logits, &theirs);
     let loss =
@@ -61,15 +61,16 @@ fn logits_and_gradients_are_those_of_transformers() {
 fn a_batch_gives_what_single_texts_give() {
     let (net, _) = published();
     let texts = [3, 9, 20].map(|n| (0..n).map(|i| (5 * i * i + n) % 23).collect::<Vec<i64>>());
-    let ln =
-        |batch: &Packed| no_grad(|| net.logits(batch, Mode::Eval).log_softmax(-1, Kind::Float));
-    let alone = texts.each_ref().map(|text| ln(&Packed::new(&[text], Device::Cpu)));
+    let ln = |batch: &PackedSequences| {
+        no_grad(|| net.logits(batch, Mode::Eval).log_softmax(-1, Kind::Float))
+    };
+    let alone = texts.each_ref().map(|text| ln(&PackedSequences::new(&[text], Device::Cpu)));
     for (room, pad) in [(20, 0), (25, 0), (60, 0), (25, END), (60, END)] {
         let padded = texts.iter().flat_map(|text| {
             text.iter().copied().chain(std::iter::repeat_n(pad, room - text.len()))
         });
         let ids = Tensor::from_slice(&padded.collect::<Vec<i64>>()).view([3, room as i64]);
-        let batch = Packed::from_padded(&ids, vec![3, 9, 20]);
+        let batch = PackedSequences::from_padded(&ids, vec![3, 9, 20]);
         for (own, alone) in batch.split(&ln(&batch)).iter().zip(&alone) {
             close("in a batch", own, alone);
         }
@@ -79,7 +80,7 @@ fn a_batch_gives_what_single_texts_give() {
 #[test]
 fn names_without_prefix_and_other_names_of_the_head_are_known() {
     let (net, params) = published();
-    let batch = Packed::new(&[&[3, 0, 9, 22, 1]], Device::Cpu);
+    let batch = PackedSequences::new(&[&[3, 0, 9, 22, 1]], Device::Cpu);
     let wanted = no_grad(|| net.logits(&batch, Mode::Eval));
     let table = params.get("transformer.wte.weight").unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +124,7 @@ fn names_without_prefix_and_other_names_of_the_head_are_known() {
     assert!(fault(&[(c_fc, kernel * f64::NAN)]).contains("NaN"));
     assert!(fault(&[(c_fc, kernel.to_kind(Kind::Int))]).contains("integers"));
     let untied = fault(&[(c_fc, kernel.shallow_clone()), ("lm_head.weight", table * 2.0)]);
-    assert!(untied.contains("1 surplus: lm_head.weight"), "{untied}");
+    assert!(untied.contains("1 unexpected: lm_head.weight"), "{untied}");
     let deeper = "transformer.h.2.ln_1.bias";
     assert!(fault(&[(c_fc, kernel.shallow_clone()), (deeper, kernel.get(0))]).contains(deeper));
     assert!(fresh.iter().zip(&before).all(|(p, before)| &p.tensor == before));
@@ -131,7 +132,7 @@ fn names_without_prefix_and_other_names_of_the_head_are_known() {
 
 #[test]
 fn configurations_say_what_they_cannot() {
-    let read = |json: serde_json::Value| HubConfig::from_json(&json);
+    let read = |json: serde_json::Value| Gpt2HubConfig::from_json(&json);
     let small = read(json!({"model_type": "gpt2"})).unwrap();
     assert_eq!((small.network, small.end), (Gpt2Config::small(), 50_256));
     let old =
@@ -176,8 +177,8 @@ fn cached_steps_are_those_of_the_whole_text() {
     let (net, _) = published();
     let texts: [&[i64]; 2] = [&[3, 0, 9, 22, 1, 0, 7, 7, 12], &[3, 0, 9, 22, 4, 22, 5, 1, 0]];
     let ln = |logits: &Tensor| logits.log_softmax(-1, Kind::Float);
-    let all =
-        texts.map(|t| no_grad(|| ln(&net.logits(&Packed::new(&[t], Device::Cpu), Mode::Eval))));
+    let all = texts
+        .map(|t| no_grad(|| ln(&net.logits(&PackedSequences::new(&[t], Device::Cpu), Mode::Eval))));
     let (mut decoding, logits) = net.start(&[&texts[0][..4]]);
     close("context", &ln(&logits), &all[0].narrow(0, 3, 1));
     decoding.select(&[0; 5]);
@@ -208,7 +209,7 @@ fn a_text_ends_where_positions_do() {
 
 /// ln p of the tokens of a text after the first `read`.
 fn log_probability(net: &Gpt2, text: &[i64], read: usize) -> f64 {
-    let logits = no_grad(|| net.logits(&Packed::new(&[text], Device::Cpu), Mode::Eval));
+    let logits = no_grad(|| net.logits(&PackedSequences::new(&[text], Device::Cpu), Mode::Eval));
     let ln = logits.log_softmax(-1, Kind::Double);
     let one = |i: usize| ln.double_value(&[i as i64 - 1, text[i]]);
     (read..text.len()).map(one).sum()

@@ -1,6 +1,6 @@
 //! What a pair gives does not depend on what is beside it, nor on how it was padded.
 
-use dialog_models::{LanguageModel, Packed, Pairs, Seq2Seq, Seq2SeqConfig, Totals};
+use dialog_models::{LanguageModel, PackedSequences, Pairs, Seq2Seq, Seq2SeqConfig, Totals};
 use proptest::prelude::*;
 use torch::{Device, Kind, Mode, Params, Tensor, no_grad};
 
@@ -24,7 +24,7 @@ fn alone(net: &Seq2Seq, contexts: &[Vec<i64>], responses: &[Vec<i64>]) -> Vec<Te
 }
 
 /// int64 `[sequences, room]`, filled up with `pad`.
-fn padded(sequences: &[Vec<i64>], more: usize, pad: i64) -> Packed {
+fn padded(sequences: &[Vec<i64>], more: usize, pad: i64) -> PackedSequences {
     let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
     let room = lengths.iter().max().unwrap() + more;
     let flat: Vec<i64> = sequences
@@ -32,7 +32,7 @@ fn padded(sequences: &[Vec<i64>], more: usize, pad: i64) -> Packed {
         .flat_map(|s| s.iter().copied().chain(std::iter::repeat_n(pad, room - s.len())))
         .collect();
     let ids = Tensor::from_slice(&flat).view([sequences.len() as i64, room as i64]);
-    Packed::from_padded(&ids, lengths)
+    PackedSequences::from_padded(&ids, lengths)
 }
 
 #[test]
@@ -102,5 +102,5 @@ fn each_context_has_a_response() {
 #[test]
 #[should_panic(expected = "token -1: ids are 0 and above")]
 fn ids_are_not_negative() {
-    let _ = Packed::new(&[&[3, -1]], Device::Cpu);
+    let _ = PackedSequences::new(&[&[3, -1]], Device::Cpu);
 }

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialog_models::decode::{
-    BatchSize, Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all, many,
-    sample, sample_all,
+    BatchSize, Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all,
+    decode_batched, sample, sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, LanguageModel, Marian, Pairs};
@@ -76,7 +76,7 @@ fn logits_are_those_of_transformers() {
             let found = difference(&single, &pairs, theirs(i));
             assert!(found < FLOAT32, "{name} {i}: {found} in float32");
         }
-        // O-27: together as alone.
+        // A batch gives what each gives alone.
         let slices = |all: &[Vec<i64>]| -> Vec<Vec<i64>> { all.to_vec() };
         let (read, written) = (slices(&contexts), slices(&responses));
         let read: Vec<&[i64]> = read.iter().map(Vec::as_slice).collect();
@@ -194,7 +194,7 @@ fn cached_steps_are_those_of_the_whole_text() {
     }
 }
 
-/// O-27, for what is drawn: together as alone, each copy as the first ones of fewer.
+/// A batch draws what each draws alone, and more copies begin with those that fewer would have.
 #[test]
 fn drawn_translations_do_not_depend_on_their_batch() {
     let (read, net) = exact("marian");
@@ -334,7 +334,7 @@ fn many_contexts_are_decoded_in_any_number_of_threads() {
             })
             .collect();
         let size = BatchSize { rows: 16, tokens: 100 };
-        let all = many(&mut nets, &prompts, 2, size, &decode);
+        let all = decode_batched(&mut nets, &prompts, 2, size, &decode);
         for (prompt, found) in prompts.iter().zip(&all) {
             let alone = sample(&*nets[0], prompt.context, special, &config, prompt.seed);
             assert!(alone.iter().zip(found).all(|(a, b)| a.tokens == b.tokens));

@@ -3,20 +3,22 @@
 
 use std::ops::Range;
 
-use dialog_models::{LanguageModel, Marian, MarianConfig, Packed, Pairs, Seq2Seq, Seq2SeqConfig};
+use dialog_models::{
+    LanguageModel, Marian, MarianConfig, PackedSequences, Pairs, Seq2Seq, Seq2SeqConfig,
+};
 use torch::{BatchPart, Device, Kind, Mode, Params, Tensor, rng};
 
 /// Tokens of contexts and of responses: short and long ones, which attention computes apart.
 const LENGTHS: [[usize; 6]; 2] = [[3, 150, 5, 148, 40, 2], [4, 7, 130, 1, 33, 135]];
 
 /// Contexts (0) or responses of a part.
-fn packed(which: usize, own: &[Range<usize>]) -> Packed {
+fn packed(which: usize, own: &[Range<usize>]) -> PackedSequences {
     let text = |i: usize| {
         let length = LENGTHS[which][i] as i64;
         (0..length).map(move |at| 2 + (7 * i as i64 + 3 * at * at + which as i64) % 40)
     };
     let ids: Vec<i64> = own.iter().cloned().flatten().flat_map(text).collect();
-    Packed::of_part(&ids, BatchPart::new(&LENGTHS[which], own.to_vec()), Device::Cpu)
+    PackedSequences::of_part(&ids, BatchPart::new(&LENGTHS[which], own.to_vec()), Device::Cpu)
 }
 
 /// The loss over a part's tokens with the share that they have of all, and its gradient by all
@@ -104,9 +106,9 @@ fn the_place_of_a_pair_decides_what_is_dropped() {
         net.token_loss(pairs, 0.0, Mode::Train).nll.sum(Kind::Double).double_value(&[])
     };
     let part = Pairs::from_packed(packed(0, &[2..4, 4..6]), packed(1, &[2..4, 4..6]));
-    let alone = |packed: &Packed| {
+    let alone = |packed: &PackedSequences| {
         let ids = Vec::<i64>::try_from(packed.ids()).expect("int64");
-        Packed::from_parts(&ids, packed.lengths().to_vec(), Device::Cpu)
+        PackedSequences::from_parts(&ids, packed.lengths().to_vec(), Device::Cpu)
     };
     let whole = Pairs::from_packed(alone(part.context()), alone(part.response()));
     assert!((nll(&part) - nll(&whole)).abs() > 1e-2);

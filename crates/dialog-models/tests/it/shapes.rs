@@ -70,7 +70,7 @@ fn counted_operations_are_those_that_pytorch_counts() {
         config["architecture"] = row["architecture"].clone();
         let config: Seq2SeqConfig = serde_json::from_value(config).expect("a configuration");
         let number = |key: &str| row[key].as_u64().expect("a number");
-        let found = config.operations(number("context") as usize, number("response") as usize);
+        let found = config.flops(number("context") as usize, number("response") as usize);
         assert_eq!(found, number("operations"), "{row}");
     }
 }
@@ -82,10 +82,10 @@ fn a_training_counts_forwards_and_twice_as_much_backwards() {
     let pairs = || Pairs::new(&[&[5, 6, 9], &[4]], &[&[7, 1], &[8, 3, 1]], Device::Cpu);
     let at = Progress { step: 0, steps: 1 };
     training.loss(vec![pairs()], at);
-    let once = 3 * (config.operations(3, 2) + config.operations(1, 3));
-    assert_eq!(training.operations(), once);
+    let once = 3 * (config.flops(3, 2) + config.flops(1, 3));
+    assert_eq!(training.flops(), once);
     training.loss(vec![pairs()], at);
-    assert_eq!(training.operations(), 2 * once);
+    assert_eq!(training.flops(), 2 * once);
 }
 
 #[test]

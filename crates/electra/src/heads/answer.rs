@@ -5,7 +5,7 @@ use torch::nn::Linear;
 use torch::{Kind, Mode, Scope, Tensor, loss, no_grad};
 
 use crate::encoder::fresh;
-use crate::{Encoder, EncoderConfig, Packed};
+use crate::{Encoder, EncoderConfig, PackedSequences};
 
 /// Width of the two perceptrons inside.
 const INNER: i64 = 512;
@@ -76,7 +76,7 @@ impl AnswerHead {
     /// Panics if these are not as many as sequences, or a span lies outside.
     pub fn loss(
         &self,
-        batch: &Packed,
+        batch: &PackedSequences,
         visible: &Tensor,
         spans: &[Span],
         impossible: &[bool],
@@ -116,7 +116,7 @@ impl AnswerHead {
     /// ends; spans of more than `longest` tokens, or that end before they begin, are left out.
     pub fn answers(
         &self,
-        batch: &Packed,
+        batch: &PackedSequences,
         visible: &Tensor,
         beam: usize,
         longest: usize,
@@ -171,7 +171,7 @@ impl AnswerHead {
     }
 
     /// The logit of there being no answer, float32 `[sequences]`.
-    fn impossible(&self, batch: &Packed, x: &Tensor, start: &Tensor) -> Tensor {
+    fn impossible(&self, batch: &PackedSequences, x: &Tensor, start: &Tensor) -> Tensor {
         let share = rows(batch, start).softmax(1, Kind::Float).unsqueeze(1);
         let seen = share.matmul(&batch.padded(&x.to_kind(Kind::Float))).squeeze_dim(1);
         let first = x.index_select(0, batch.starts()).to_kind(Kind::Float);
@@ -190,7 +190,7 @@ fn shut(visible: &Tensor) -> Tensor {
 }
 
 /// Numbers of tokens `[tokens]` as `[sequences, longest]`, −∞ behind the shorter ones.
-fn rows(batch: &Packed, logits: &Tensor) -> Tensor {
+fn rows(batch: &PackedSequences, logits: &Tensor) -> Tensor {
     let longest = batch.lengths().iter().copied().max().unwrap_or(0);
     let rows = batch.split(logits).into_iter().map(|part| {
         let room = longest as i64 - part.size()[0];

@@ -7,7 +7,7 @@ use torch::{Features, Kind, Mode, Scope, Tensor};
 
 use super::Pooler;
 use crate::encoder::fresh;
-use crate::{Encoder, EncoderConfig, Packed};
+use crate::{Encoder, EncoderConfig, PackedSequences};
 
 /// How a vector of a text is made, and classes of it. Dropout comes before each linear layer that
 /// is trained anew.
@@ -51,7 +51,7 @@ pub struct ClassifierConfig {
 ///
 /// As a [`torch::Net`] it takes padded input, int64 `[batch, 2, tokens]` with ids and segments, so
 /// that methods which know nothing of text can train it; [`classify`](Self::classify) takes a
-/// [`Packed`] batch.
+/// [`PackedSequences`] batch.
 #[derive(Debug)]
 pub struct Classifier {
     encoder: Encoder,
@@ -88,12 +88,12 @@ impl Classifier {
     }
 
     /// Logits `[sequences, classes]`.
-    pub fn classify(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn classify(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         self.head.forward(&self.features_of(batch, mode))
     }
 
     /// What the last linear layer takes, `[sequences, hidden]`.
-    pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn features_of(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         match self.form {
             HeadForm::Mean => self.pooled(&self.encoder.forward(batch, mode), batch, mode),
             _ => self.of_first(&self.encoder.forward_first(batch, mode), batch, mode),
@@ -101,7 +101,7 @@ impl Classifier {
     }
 
     /// A vector of each sequence from the encoder's `x` `[tokens, hidden]`.
-    fn pooled(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+    fn pooled(&self, x: &Tensor, batch: &PackedSequences, mode: Mode) -> Tensor {
         match self.form {
             HeadForm::Mean => batch.drop_sequences(&batch.mean(x), self.dropout, mode),
             _ => self.of_first(&x.index_select(0, batch.starts()), batch, mode),
@@ -109,7 +109,7 @@ impl Classifier {
     }
 
     /// A vector of each sequence from that of its first token, `[sequences, hidden]`.
-    fn of_first(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+    fn of_first(&self, x: &Tensor, batch: &PackedSequences, mode: Mode) -> Tensor {
         let drop = |x: &Tensor| batch.drop_sequences(x, self.dropout, mode);
         match (&self.pooler, &self.dense) {
             (Some(pooler), _) => drop(&pooler.of_first(x)),
@@ -121,16 +121,16 @@ impl Classifier {
 
 impl Features for Classifier {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.features_of(&Packed::from_padded(x, self.pad), mode)
+        self.features_of(&PackedSequences::from_padded(x, self.pad), mode)
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 
     /// `perturbation` is `[batch, tokens, embedding]`; what it is at padding has no influence.
     fn perturbed_features(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
-        let batch = Packed::from_padded(x, self.pad);
+        let batch = PackedSequences::from_padded(x, self.pad);
         let states = self.encoder.forward_perturbed(&batch, &batch.unpadded(perturbation), mode);
         self.pooled(&states, &batch, mode)
     }
@@ -139,11 +139,11 @@ impl Features for Classifier {
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
         let (batch, _, tokens) = x.size3().expect("ids and segments [batch, 2, tokens]");
         let size = [batch, tokens, self.encoder.config().embedding];
-        let batch = Packed::from_padded(x, self.pad);
+        let batch = PackedSequences::from_padded(x, self.pad);
         let lengths: Vec<i64> = batch.lengths().iter().map(|&n| n as i64).collect();
         let lengths = tensor_on(&lengths, x.device()).view([-1, 1, 1]);
         let places = Tensor::arange(tokens, (Kind::Int64, x.device())).view([1, -1, 1]);
         let draw = |device| Tensor::randn(size, (Kind::Float, device));
-        torch::rng::drawn(x.device(), draw) * places.less_tensor(&lengths)
+        torch::rng::draw_on(x.device(), draw) * places.less_tensor(&lengths)
     }
 }

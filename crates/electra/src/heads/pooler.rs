@@ -4,7 +4,7 @@ use torch::nn::Linear;
 use torch::{Scope, Tensor};
 
 use crate::encoder::linear;
-use crate::{EncoderConfig, Packed};
+use crate::{EncoderConfig, PackedSequences};
 
 /// A linear layer and tanh on a text's first token.
 #[derive(Debug)]
@@ -20,11 +20,11 @@ impl Pooler {
     }
 
     /// `[tokens, hidden]` to `[sequences, hidden]`.
-    pub fn forward(&self, x: &Tensor, batch: &Packed) -> Tensor {
+    pub fn forward(&self, x: &Tensor, batch: &PackedSequences) -> Tensor {
         self.of_first(&x.index_select(0, batch.starts()))
     }
 
-    /// The same of the first tokens, `[sequences, hidden]`.
+    /// The pooled vectors of first tokens, `[sequences, hidden]`.
     pub fn of_first(&self, x: &Tensor) -> Tensor {
         self.dense.forward(x).tanh()
     }

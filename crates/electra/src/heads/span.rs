@@ -4,7 +4,7 @@ use torch::nn::Linear;
 use torch::{Mode, Scope, Tensor};
 
 use crate::encoder::fresh;
-use crate::{Encoder, EncoderConfig, Packed};
+use crate::{Encoder, EncoderConfig, PackedSequences};
 
 /// An encoder and a linear layer, as transformers' question answering. ELECTRA's own is
 /// [`AnswerHead`](super::AnswerHead).
@@ -22,7 +22,7 @@ impl SpanHead {
     }
 
     /// The logits `[tokens]` of being the first token of the answer, and of being its last.
-    pub fn forward(&self, batch: &Packed, mode: Mode) -> [Tensor; 2] {
+    pub fn forward(&self, batch: &PackedSequences, mode: Mode) -> [Tensor; 2] {
         let both = self.head.forward(&self.encoder.forward(batch, mode));
         [0, 1].map(|i| both.select(1, i))
     }

@@ -4,7 +4,7 @@ use torch::nn::Linear;
 use torch::{Mode, Scope, Tensor};
 
 use crate::encoder::fresh;
-use crate::{Encoder, EncoderConfig, Packed};
+use crate::{Encoder, EncoderConfig, PackedSequences};
 
 /// An encoder, dropout and a linear layer, as transformers' token classification.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Tagger {
     }
 
     /// Logits `[tokens, classes]`.
-    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+    pub fn forward(&self, batch: &PackedSequences, mode: Mode) -> Tensor {
         let x = self.encoder.forward(batch, mode);
         self.head.forward(&batch.drop_tokens(&x, self.dropout, mode))
     }

@@ -10,7 +10,7 @@ use crate::{EncoderConfig, Family};
 /// Numbers that one piece of logits has at most: so many are still in a processor's memory when
 /// they are needed again, and few of them are held at once.
 const PIECE: i64 = 1 << 22;
-/// The same on a GPU.
+/// Numbers that one piece of logits has at most on a GPU.
 const GPU_PIECE: i64 = 1 << 27;
 
 /// How a token is drawn from the generator's distribution; both draw from the same one.
@@ -88,7 +88,7 @@ impl VocabularyHead {
         }
     }
 
-    /// The same with tensors below these two names, the bias below the second.
+    /// Makes the head with tensors below these two names, the bias below the second.
     pub(crate) fn named(
         scope: &mut Scope<'_>,
         config: &EncoderConfig,
@@ -120,7 +120,7 @@ impl VocabularyHead {
         self.predict_and_sample(x, words, truth, None)
     }
 
-    /// The same, and a sampled token for each place.
+    /// Cross entropy as [`predict`](Self::predict) gives it, and a sampled token for each place.
     pub(crate) fn predict_and_sample(
         &self,
         x: &Tensor,

@@ -69,7 +69,7 @@ impl HubConfig {
         read_json(path, Self::from_json)
     }
 
-    /// The same of JSON that was read; the error says what is wrong.
+    /// Reads the JSON of a `config.json`; the error says what is wrong.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -80,7 +80,11 @@ impl HubConfig {
             Some(other) => {
                 return Err(format!("it is of model_type {other}; electra and bert are known"));
             }
-            None => return Err("it has no `model_type`; electra and bert are known".to_owned()),
+            None => {
+                return Err("it has no `model_type`; electra and bert are known: write \
+                            \"model_type\": \"bert\" or \"electra\" into it, as what it is"
+                    .to_owned());
+            }
         };
         let electra = family == Family::Electra;
         let keys = Keys(json);

@@ -25,8 +25,8 @@ pub enum Heads {
 pub struct Loaded {
     /// Tensors that stayed as they were started, under our names.
     pub fresh: Vec<String>,
-    /// Tensors of the file that have no place, under transformers' names.
-    pub left_out: Vec<String>,
+    /// Names in the file and not in the network, which were passed over: transformers' names.
+    pub unexpected: Vec<String>,
 }
 
 /// A network that was read, not yet loaded.
@@ -45,14 +45,14 @@ impl Checkpoint {
     /// Loads all tensors into `params`, whose names are this crate's.
     ///
     /// # Errors
-    /// When a tensor of the encoder is missing, surplus or of another shape, or one holds integers,
-    /// NaN or infinities; so too for the heads with [`Heads::Keep`]. The error names all tensors
-    /// with both shapes. Nothing is changed then.
+    /// When a tensor of the encoder is missing, unexpected or of another shape, or one holds
+    /// integers, NaN or infinities; so too for the heads with [`Heads::Keep`]. The error names all
+    /// tensors with both shapes. Nothing is changed then.
     pub fn load(&self, params: &Params, heads: Heads) -> Result<Loaded, HubError> {
         self.load_tensors(&params.tensors(), heads)
     }
 
-    /// The same for tensors under transformers' names, such as those of
+    /// A checkpoint of tensors under transformers' names, such as those of
     /// [`Pretrainer::tower`](crate::pretrain::Pretrainer::tower).
     ///
     /// # Errors
@@ -72,8 +72,8 @@ impl Checkpoint {
     /// one.
     ///
     /// # Errors
-    /// When a tensor of the encoder is missing, surplus or of another shape: all of them; when one
-    /// holds integers, NaN or infinities.
+    /// When a tensor of the encoder is missing, unexpected or of another shape: all of them; when
+    /// one holds integers, NaN or infinities.
     pub fn fits(&self) -> Result<(), HubError> {
         let config = &self.config.encoder;
         let outline = Params::outline(|scope| {
@@ -106,7 +106,7 @@ impl Checkpoint {
                 Some((_, found)) if shape(found) == tensor.size() => copies.push((name, tensor)),
                 _ if free => loaded.fresh.push(name.clone()),
                 None => error.missing.push(name.clone()),
-                Some((_, found)) => error.shapes.push(ShapeError {
+                Some((_, found)) => error.mismatched.push(ShapeError {
                     name: name.clone(),
                     wanted: tensor.size(),
                     found: shape(found),
@@ -118,9 +118,9 @@ impl Checkpoint {
             // What BERT was pre-trained with beside its masked language model is never wanted.
             let next = name.starts_with("cls.seq_relationship.");
             if is_head(name) && (heads == Heads::Replace || next) {
-                loaded.left_out.push((*own).to_owned());
+                loaded.unexpected.push((*own).to_owned());
             } else {
-                error.surplus.push((*own).to_owned());
+                error.unexpected.push((*own).to_owned());
             }
         }
         if error != LoadError::default() {

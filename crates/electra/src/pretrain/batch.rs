@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use torch::device::tensor_on;
 use torch::{Device, Kind, Tensor};
 
-use crate::Packed;
+use crate::PackedSequences;
 
 /// One draw of a position that the generator fills in. Positions are drawn with replacement, so
 /// that two slots of a sequence may have the same.
@@ -23,7 +23,7 @@ pub struct Slot {
 /// A batch for pre-training: the original tokens, and where some of them are filled in.
 #[derive(Debug)]
 pub struct MaskedBatch {
-    packed: Packed,
+    packed: PackedSequences,
     /// Rows of the slots that count, int64 `[slots]`.
     rows: Tensor,
     /// For each slot the first one at the same place, int64 `[slots]`: its token is what stands
@@ -69,7 +69,7 @@ impl SlotCounts {
 impl MaskedBatch {
     /// Slots for each sequence. Panics if these are not as many as sequences, none counts, or one
     /// that counts lies outside of its sequence.
-    pub fn new(packed: Packed, slots: &[impl AsRef<[Slot]>]) -> Self {
+    pub fn new(packed: PackedSequences, slots: &[impl AsRef<[Slot]>]) -> Self {
         let lengths = packed.lengths();
         assert_eq!(slots.len(), lengths.len(), "slots for each sequence");
         let (mut rows, mut firsts, mut masked) = (Vec::new(), Vec::new(), Vec::new());
@@ -96,10 +96,10 @@ impl MaskedBatch {
         Self { packed, rows, firsts, places, masked, whole: None }
     }
 
-    /// The same of a [part](Packed::of_part) of a batch that `processes` share equally, with the
-    /// counts of all its sequences: losses are then such that their mean over the processes is the
-    /// loss of the whole batch, and tokens are drawn as in it. Panics if there are not as many
-    /// sequences, or those of the part do not follow one another.
+    /// Makes this batch the [part](PackedSequences::of_part) of one that `processes` share equally,
+    /// with the counts of all its sequences: losses are then such that their mean over the
+    /// processes is the loss of the whole batch, and tokens are drawn as in it. Panics if there are
+    /// not as many sequences, or those of the part do not follow one another.
     #[must_use]
     pub fn shared(self, counts: &[SlotCounts], processes: usize) -> Self {
         let part = self.packed.part();
@@ -124,7 +124,7 @@ impl MaskedBatch {
     }
 
     /// The sequences as they are.
-    pub fn packed(&self) -> &Packed {
+    pub fn packed(&self) -> &PackedSequences {
         &self.packed
     }
 
@@ -144,7 +144,7 @@ impl MaskedBatch {
     }
 
     /// What the generator sees.
-    pub fn masked(&self, mask: i64) -> Packed {
+    pub fn masked(&self, mask: i64) -> PackedSequences {
         self.packed.with_ids(self.packed.ids().index_fill(0, &self.masked, mask))
     }
 
@@ -167,7 +167,7 @@ impl MaskedBatch {
 #[derive(Debug)]
 pub struct Replaced {
     /// The sequences as the discriminator sees them.
-    pub packed: Packed,
+    pub packed: PackedSequences,
     /// What stands at each slot now, int64 `[slots]`.
     pub tokens: Tensor,
     /// 1 where a token is another than the original one, else 0, float32 `[tokens]`: a token that

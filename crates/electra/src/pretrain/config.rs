@@ -12,13 +12,15 @@ pub enum Task {
     /// Replaced-token detection over all tokens: ELECTRA.
     #[default]
     Electra,
-    /// The same with the discriminator's loss at the masked positions alone: «ELECTRA 15 %».
+    /// Replaced-token detection with the discriminator's loss at the masked positions alone:
+    /// «ELECTRA 15 %».
     Electra15,
     /// A masked language model without a generator: BERT without next sentences.
     Mlm,
     /// A masked language model that sees the generator's tokens in place of `[MASK]`.
     ReplaceMlm,
-    /// The same that predicts every token, with a gate to copy what it sees.
+    /// A masked language model that sees the generator's tokens and predicts every token, with a
+    /// gate to copy what it sees.
     AllTokensMlm,
 }
 

@@ -6,7 +6,7 @@ use train::{Loss, Objective, Progress};
 use super::batch::{Replaced, Whole};
 use super::pretrainer::{Generator, MainHead};
 use super::{MaskedBatch, Pretrainer, Task};
-use crate::Packed;
+use crate::PackedSequences;
 use crate::heads::{Predicted, Sampler, VocabularyHead};
 
 /// What a step computed. Everything but the loss is without a graph.
@@ -21,7 +21,7 @@ pub struct Step {
     /// The tokens that were put in, int64 `[slots]`, where there is a generator.
     pub sampled: Option<Tensor>,
     /// What the discriminator saw.
-    pub corrupted: Option<Packed>,
+    pub corrupted: Option<PackedSequences>,
     /// 1 where it saw another token than the original one, else 0, float32 `[tokens]`.
     pub labels: Option<Tensor>,
     /// Its logits, float32 `[tokens]`: above 0 it says that a token was replaced.
@@ -34,8 +34,8 @@ impl Pretrainer {
         self.step_with(batch, mode, None)
     }
 
-    /// The same with given uniform numbers, float32 `[slots, vocabulary]`, for the Gumbel noise:
-    /// then nothing in evaluation is random.
+    /// Runs both networks on a batch with given uniform numbers, float32 `[slots, vocabulary]`, for
+    /// the Gumbel noise: then nothing in evaluation is random.
     pub fn step_with(&self, batch: &MaskedBatch, mode: Mode, uniform: Option<&Tensor>) -> Step {
         let truth = batch.truth();
         let weights = Weights(batch.whole());

@@ -24,7 +24,7 @@ impl Pretrainer {
                 Some(other) if other.size() == own.tensor.size() => {
                     copies.push((own.tensor.shallow_clone(), other.shallow_clone()));
                 }
-                Some(other) => error.shapes.push(ShapeError {
+                Some(other) => error.mismatched.push(ShapeError {
                     name: own.name.clone(),
                     wanted: own.tensor.size(),
                     found: other.size(),

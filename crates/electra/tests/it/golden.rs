@@ -8,7 +8,7 @@ use electra::heads::{
     Classifier, ClassifierConfig, HeadForm, Pooler, ReplacedHead, SpanHead, Tagger, VocabularyHead,
 };
 use electra::hub::HubConfig;
-use electra::{Encoder, EncoderConfig, Packed};
+use electra::{Encoder, EncoderConfig, PackedSequences};
 use torch::store::{self, Stored};
 use torch::{Device, Kind, Mode, Params, Scope, Tensor};
 
@@ -33,10 +33,10 @@ pub(crate) fn weights(golden: &BTreeMap<String, Tensor>) -> BTreeMap<String, Ten
 }
 
 /// The real tokens of a file.
-pub(crate) fn batch(golden: &BTreeMap<String, Tensor>) -> Packed {
+pub(crate) fn batch(golden: &BTreeMap<String, Tensor>) -> PackedSequences {
     let list = |name: &str| Vec::<i64>::try_from(&golden[name]).unwrap();
     let lengths: Vec<usize> = list("lengths").iter().map(|&n| n as usize).collect();
-    Packed::from_parts(&list("ids"), &list("segments"), &lengths, Device::Cpu)
+    PackedSequences::from_parts(&list("ids"), &list("segments"), &lengths, Device::Cpu)
 }
 
 #[track_caller]
@@ -52,7 +52,7 @@ pub(crate) fn close(what: &str, ours: &Tensor, theirs: &Tensor) {
 fn check<N>(
     name: &str,
     make: impl FnOnce(&mut Scope<'_>, &EncoderConfig) -> N,
-    run: impl Fn(&N, &Packed) -> Vec<(&'static str, Tensor)>,
+    run: impl Fn(&N, &PackedSequences) -> Vec<(&'static str, Tensor)>,
 ) {
     let (golden, case) = read(name);
     let config = HubConfig::from_json(&case["config"]).unwrap().encoder;

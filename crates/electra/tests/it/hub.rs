@@ -9,7 +9,7 @@ use electra::heads::{AnswerHead, Classifier, ClassifierConfig, HeadForm, Replace
 use electra::heads::{Pooler, VocabularyHead};
 use electra::hub::{self, Checkpoint, Heads, HubConfig, ProblemType};
 use electra::pretrain::{PretrainConfig, Pretrainer, Task, Tower};
-use electra::{Encoder, EncoderConfig, Family, Packed};
+use electra::{Encoder, EncoderConfig, Family, PackedSequences};
 use proptest::prelude::*;
 use serde_json::json;
 use torch::hub::HubError;
@@ -49,8 +49,8 @@ fn bert(scope: &mut Scope<'_>, config: &EncoderConfig) -> (Encoder, Pooler, Voca
     (encoder, Pooler::new(scope, config), VocabularyHead::new(scope, config))
 }
 
-fn batch() -> Packed {
-    Packed::new(&[&[1, 5, 7, 2], &[1, 9, 2]], &[&[0, 0, 1, 1], &[0; 3]], Device::Cpu)
+fn batch() -> PackedSequences {
+    PackedSequences::new(&[&[1, 5, 7, 2], &[1, 9, 2]], &[&[0, 0, 1, 1], &[0; 3]], Device::Cpu)
 }
 
 /// One network as PyTorch's file, in shards, and in the hub's cache.
@@ -82,7 +82,7 @@ fn folders_of_transformers_are_read() {
         assert_eq!((encoder.vocabulary, encoder.embedding, encoder.layers), (20, 12, 1));
         let ((net, head), params) = build(|scope| discriminator(scope, encoder));
         let loaded = checkpoint.load(&params, Heads::Keep).unwrap();
-        assert_eq!((loaded.fresh.len(), loaded.left_out.len()), (0, 0));
+        assert_eq!((loaded.fresh.len(), loaded.unexpected.len()), (0, 0));
         logits.push(no_grad(|| head.forward(&net.forward(&batch(), Mode::Eval))));
     }
     assert_eq!(logits[0], logits[1]);
@@ -138,7 +138,7 @@ fn names_of_older_files_and_of_bare_models_are_known() {
     ];
     let as_published = |name: &str| Some(gamma(name));
     let loaded = load_renamed(&config, &given, as_published, &more, &params, Heads::Keep).unwrap();
-    assert_eq!((loaded.fresh.len(), loaded.left_out), (0, vec![more[3].0.to_owned()]));
+    assert_eq!((loaded.fresh.len(), loaded.unexpected), (0, vec![more[3].0.to_owned()]));
     let of = |net: &Encoder| no_grad(|| net.forward(&batch(), Mode::Eval));
     let once = of(&net);
     assert!(given.iter().zip(params.iter()).all(|(a, b)| a.tensor == b.tensor));
@@ -155,7 +155,7 @@ fn names_of_older_files_and_of_bare_models_are_known() {
     let ((net, ..), fresh) = build(|scope| bert(scope, &config));
     let loaded = load_renamed(&config, &given, bare, &more, &fresh, Heads::Replace).unwrap();
     assert_eq!(loaded.fresh.len(), 5, "{loaded:?}");
-    assert!(loaded.left_out.is_empty());
+    assert!(loaded.unexpected.is_empty());
     assert_eq!(of(&net), once);
     let error = load_renamed(&config, &given, bare, &more, &fresh, Heads::Keep).unwrap_err();
     assert!(error.to_string().contains("5 missing: cls.predictions.transform.dense"), "{error}");
@@ -181,16 +181,16 @@ fn a_checkpoint_loads_completely_or_not_at_all() {
         // A deeper encoder's layer is never left out.
         let deeper = "electra.encoder.layer.2.output.dense.bias";
         let more = [(name, kernel.shallow_clone()), (deeper, kernel.get(0))];
-        let surplus = fault(&more, heads);
-        assert!(surplus.contains(&format!("1 surplus: {deeper}")), "{surplus}");
+        let unexpected = fault(&more, heads);
+        assert!(unexpected.contains(&format!("1 unexpected: {deeper}")), "{unexpected}");
         let broken = fault(&[(name, kernel * f64::NAN)], heads);
         assert!(broken.contains(name) && broken.contains("NaN"), "{broken}");
         let whole = fault(&[(name, kernel.to_kind(Kind::Int))], heads);
         assert!(whole.contains(name) && whole.contains("integers"), "{whole}");
     }
     let own = "generator_lm_head.bias";
-    let surplus = fault(&[(name, kernel.shallow_clone()), (own, kernel.get(0))], Heads::Keep);
-    assert!(surplus.contains(own), "{surplus}");
+    let unexpected = fault(&[(name, kernel.shallow_clone()), (own, kernel.get(0))], Heads::Keep);
+    assert!(unexpected.contains(own), "{unexpected}");
     assert!(params.iter().zip(&before).all(|(p, before)| &p.tensor == before));
     // An output table that is not the table of tokens is no tied one.
     let table = given.get("electra.embeddings.word_embeddings.weight").unwrap();
@@ -199,7 +199,7 @@ fn a_checkpoint_loads_completely_or_not_at_all() {
     load_renamed(&config, &given, keep, &tied, &params, Heads::Keep).unwrap();
     let untied = [("generator_lm_head.weight", table * 2.0)];
     let error = load_renamed(&config, &given, keep, &untied, &params, Heads::Keep).unwrap_err();
-    assert!(error.to_string().contains("1 surplus: generator_lm_head.weight"), "{error}");
+    assert!(error.to_string().contains("1 unexpected: generator_lm_head.weight"), "{error}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn heads_that_do_not_fit_stay_as_they_were_started() {
     let keep = |n: &str| Some(n.to_owned());
     let loaded = load_renamed(&config, &given, keep, &[], &params, Heads::Replace).unwrap();
     assert_eq!(loaded.fresh.len(), 4, "{loaded:?}");
-    assert_eq!(loaded.left_out.len(), 4, "{loaded:?}");
+    assert_eq!(loaded.unexpected.len(), 4, "{loaded:?}");
     let (_, two) = classes(2);
     let loaded = load_renamed(&config, &params, keep, &[], &two, Heads::Replace).unwrap();
     assert_eq!(loaded.fresh, ["classifier.out_proj.weight", "classifier.out_proj.bias"]);
@@ -277,6 +277,7 @@ fn configurations_go_round_and_say_what_they_cannot() {
     assert_eq!(numbered.labels, None);
     for (key, value, said) in [
         ("model_type", json!("roberta"), "roberta"),
+        ("model_type", json!(null), "write \"model_type\": \"bert\""),
         ("hidden_act", json!("relu"), "`hidden_act` is \"relu\""),
         ("position_embedding_type", json!("relative_key"), "relative_key"),
         ("is_decoder", json!(true), "is_decoder"),

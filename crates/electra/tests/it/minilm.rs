@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use electra::heads::Pooler;
 use electra::hub::{Checkpoint, Heads};
-use electra::{Encoder, Packed};
+use electra::{Encoder, PackedSequences};
 use torch::{Device, Mode, Params, no_grad, store};
 use weights::find::Places;
 
@@ -20,12 +20,12 @@ fn vectors_of_reviews_are_transformers() {
         (Encoder::new(&mut scope.sub("bert"), config), Pooler::new(scope, config))
     });
     let loaded = checkpoint.load(&params, Heads::Keep).unwrap();
-    assert!(loaded.fresh.is_empty() && loaded.left_out.is_empty());
+    assert!(loaded.fresh.is_empty() && loaded.unexpected.is_empty());
     let expected = store::load(&folder.join("expected.safetensors")).unwrap().tensors;
     let list = |name: &str| Vec::<i64>::try_from(&expected[name]).unwrap();
     let lengths: Vec<usize> = list("lengths").iter().map(|&n| n as usize).collect();
     let ids = list("ids");
-    let batch = Packed::from_parts(&ids, &vec![0; ids.len()], &lengths, Device::Cpu);
+    let batch = PackedSequences::from_parts(&ids, &vec![0; ids.len()], &lengths, Device::Cpu);
     let hidden = no_grad(|| net.forward(&batch, Mode::Eval));
     let distance = |a: &torch::Tensor, b: &str| (a - &expected[b]).abs().max().double_value(&[]);
     let pooled = no_grad(|| pooler.forward(&hidden, &batch));

@@ -1,7 +1,7 @@
 //! What a sequence becomes does not depend on the batch that it is in.
 
 use electra::heads::{Classifier, ClassifierConfig, HeadForm};
-use electra::{Encoder, EncoderConfig, Packed};
+use electra::{Encoder, EncoderConfig, PackedSequences};
 use proptest::prelude::*;
 use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Mode, Net, Params, Tensor, no_grad, rng};
@@ -28,7 +28,7 @@ fn tokens(length: usize, seed: usize) -> Vec<i64> {
     (0..length).map(|i| ((i * 7 + seed * 13 + i * i) % 50) as i64).collect()
 }
 
-fn pack(sequences: &[Vec<i64>]) -> Packed {
+fn pack(sequences: &[Vec<i64>]) -> PackedSequences {
     let segments: Vec<Vec<i64>> = sequences
         .iter()
         .map(|s| (0..s.len()).map(|i| i64::from(i > s.len() / 2)).collect())
@@ -37,7 +37,7 @@ fn pack(sequences: &[Vec<i64>]) -> Packed {
     assert_eq!(slices(sequences), slices(&segments));
     let ids: Vec<&[i64]> = sequences.iter().map(Vec::as_slice).collect();
     let segments: Vec<&[i64]> = segments.iter().map(Vec::as_slice).collect();
-    Packed::new(&ids, &segments, Device::Cpu)
+    PackedSequences::new(&ids, &segments, Device::Cpu)
 }
 
 fn distance(a: &Tensor, b: &Tensor) -> f64 {
@@ -81,7 +81,9 @@ proptest! {
     fn gradients_add_up(lengths in prop::collection::vec(1_usize..=40, 1..6)) {
         let (net, params) = encoder();
         let sequences: Vec<_> = lengths.iter().enumerate().map(|(i, &n)| tokens(n, i)).collect();
-        let run = |batch: &Packed| net.forward(batch, Mode::TrainWithoutNoise).square().sum(Kind::Float);
+        let run = |batch: &PackedSequences| {
+            net.forward(batch, Mode::TrainWithoutNoise).square().sum(Kind::Float)
+        };
         run(&pack(&sequences)).backward();
         let together: Vec<Tensor> = params.trainable().map(|p| p.tensor.grad().copy()).collect();
         params.zero_grad();
@@ -169,12 +171,12 @@ fn tokens_that_no_vocabulary_has_are_refused() {
 #[test]
 #[should_panic(expected = "segment 2 of an encoder of 2")]
 fn segments_that_an_encoder_does_not_have_are_refused() {
-    let batch = Packed::new(&[&[3, 4]], &[&[0, 2]], Device::Cpu);
+    let batch = PackedSequences::new(&[&[3, 4]], &[&[0, 2]], Device::Cpu);
     let _ = encoder().0.forward(&batch, Mode::Eval);
 }
 
 #[test]
 #[should_panic(expected = "token -1")]
 fn ids_are_not_negative() {
-    let _ = Packed::new(&[&[3, -1]], &[&[0, 0]], Device::Cpu);
+    let _ = PackedSequences::new(&[&[3, -1]], &[&[0, 0]], Device::Cpu);
 }

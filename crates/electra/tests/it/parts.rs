@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use electra::heads::{Classifier, ClassifierConfig, HeadForm, Sampling};
 use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, SlotCounts, Task};
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use proptest::prelude::*;
 use torch::{BatchPart, Device, Kind, Mode, Params, Tensor, rng};
 
@@ -39,17 +39,17 @@ fn sequences() -> impl Strategy<Value = Sequences> {
 }
 
 /// The sequences of `own`, as a part of all.
-fn packed(all: &Sequences, own: Range<usize>) -> Packed {
+fn packed(all: &Sequences, own: Range<usize>) -> PackedSequences {
     packed_of(all, &[own])
 }
 
 /// The same of several ranges.
-fn packed_of(all: &Sequences, own: &[Range<usize>]) -> Packed {
+fn packed_of(all: &Sequences, own: &[Range<usize>]) -> PackedSequences {
     let lengths: Vec<usize> = all.iter().map(|(ids, _)| ids.len()).collect();
     let sequences = own.iter().flat_map(|own| &all[own.clone()]);
     let ids: Vec<i64> = sequences.flat_map(|(ids, _)| ids.clone()).collect();
     let part = BatchPart::new(&lengths, own.to_vec());
-    Packed::of_part(&ids, &vec![0; ids.len()], part, Device::Cpu)
+    PackedSequences::of_part(&ids, &vec![0; ids.len()], part, Device::Cpu)
 }
 
 /// The part of each process.

@@ -4,7 +4,7 @@ use electra::heads::{Sampling, VocabularyHead};
 use electra::pretrain::{
     GeneratorConfig, MaskedBatch, PretrainConfig, Pretrainer, Sharing, Slot, Task, Totals,
 };
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad, rng};
 use train::{Objective, Progress, Schedule, WarmUp};
 
@@ -121,7 +121,7 @@ fn masked_language_models_of_all_kinds() {
 /// One sentence, with a position drawn twice and a draw that does not count.
 fn sentence() -> MaskedBatch {
     let ids = [101, 2023, 2003, 1037, 2204, 2154, 102];
-    let packed = Packed::new(&[&ids], &[&[0; 7]], Device::Cpu);
+    let packed = PackedSequences::new(&[&ids], &[&[0; 7]], Device::Cpu);
     let slot = |position, kept| Slot { position, masked: true, kept };
     MaskedBatch::new(packed, &[[slot(1, true), slot(4, true), slot(4, true), slot(0, false)]])
 }
@@ -146,7 +146,7 @@ fn a_sample_that_is_the_original_token_is_no_replaced_one() {
 #[test]
 #[should_panic(expected = "in a sequence of 7")]
 fn a_slot_outside_of_its_sequence_is_refused() {
-    let packed = Packed::new(&[&[1; 7], &[1; 9]], &[&[0; 7], &[0; 9]], Device::Cpu);
+    let packed = PackedSequences::new(&[&[1; 7], &[1; 9]], &[&[0; 7], &[0; 9]], Device::Cpu);
     let slot = |position| vec![Slot { position, masked: true, kept: true }];
     let _ = MaskedBatch::new(packed, &[slot(7), slot(8)]);
 }
@@ -255,7 +255,7 @@ fn samples_follow_the_generators_distribution() {
             let bias = net.params().get("generator_lm_head.bias").expect("it");
             bias.shallow_clone().copy_(&Tensor::from_slice(&[0f32, 1.0, 2.0, 0.5, -1.0, 1.5]));
         });
-        let packed = Packed::new(&[&[2; 10]], &[&[0; 10]], Device::Cpu);
+        let packed = PackedSequences::new(&[&[2; 10]], &[&[0; 10]], Device::Cpu);
         let slots: Vec<Slot> =
             (0..10).map(|position| Slot { position, masked: true, kept: true }).collect();
         let batch = MaskedBatch::new(packed, &[slots]);
@@ -395,7 +395,7 @@ fn a_simple_language_is_learned() {
             kept: true,
         };
         let slots: Vec<_> = (0..16).map(|i| vec![slot(i, step), slot(i + 1, step + 2)]).collect();
-        MaskedBatch::new(Packed::new(&ids, &segments, Device::Cpu), &slots)
+        MaskedBatch::new(PackedSequences::new(&ids, &segments, Device::Cpu), &slots)
     };
     let schedule = Schedule::DecayFromStart { from: 1e-3, warmup: 40, rule: WarmUp::Times };
     for step in 0..600 {

@@ -97,12 +97,12 @@ fn a_step_moves_each_layer_by_its_rate() {
 #[test]
 fn settings_become_those_of_the_loop() {
     for preset in presets() {
-        let train = preset.train();
+        let train = preset.train_config();
         assert!(train.faults().is_empty(), "{}", preset.name);
         assert_eq!(train.clip_norm, Some(1.0));
     }
     let small = presets().into_iter().find(|p| p.name == "small").expect("it");
-    let at = |step| small.train().lr.at(Progress { step, steps: 1_000_000 });
+    let at = |step| small.train_config().lr.at(Progress { step, steps: 1_000_000 });
     assert!((at(5_000) - 2.4875e-4).abs() < 1e-12, "{}", at(5_000));
     assert_eq!(format!("{:.2e}", small.flops()), "1.29e18");
 
@@ -110,7 +110,7 @@ fn settings_become_those_of_the_loop() {
     assert_eq!((paper.lr, paper.weight_decay), (3e-4, 0.0));
     // RTE: 2,490 texts are 78 batches.
     let steps = paper.steps(2_490, 10.0);
-    let train = paper.train(steps);
+    let train = paper.train_config(steps);
     assert!(train.faults().is_empty());
     assert_eq!(train.lr.at(Progress { step: 78, steps }), 3e-4 * 0.9);
     assert_eq!(train.lr.at(Progress { step: steps, steps }), 0.0);

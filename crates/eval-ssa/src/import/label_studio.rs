@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 /// A task's `data` has the response and its context, by the names of the mapping; its id is the
 /// field `item` there, or else the task's own. Answers come from `choices`, remarks from text
 /// areas; a cancelled annotation is a skip. Of several annotations of one task by the same user the
-/// newest counts, by `updated_at` or else by its place; a ground truth is nobody's answer and does
+/// newest counts, by `updated_at` or else by its place; that is also when it was answered, since a
+/// correction changes an annotation where it stands. A ground truth is nobody's answer and does
 /// not count. Raters who are given by e-mail get numbers instead.
 ///
 /// # Errors
@@ -121,7 +122,10 @@ fn item(task: &Value, mapping: &Mapping, place: &str) -> Result<Item, ImportErro
     Ok(Item {
         conversation: of(&mapping.conversation).unwrap_or_else(|| id.clone()),
         id,
-        system: of(&mapping.system).unwrap_or_else(|| UNKNOWN.into()),
+        system: of(&mapping.system)
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| UNKNOWN.into()),
         turn: context.len() as u32,
         context,
         response,
@@ -156,7 +160,8 @@ fn rating(
         (false, Some(answer)) => answer,
         (false, None) => return Ok(None),
     };
-    let answered_at = annotation.get("created_at").and_then(Value::as_str).and_then(milliseconds);
+    let time = |key: &str| annotation.get(key).and_then(Value::as_str).and_then(milliseconds);
+    let answered_at = time("updated_at").or_else(|| time("created_at"));
     let seconds = annotation.get("lead_time").and_then(Value::as_f64);
     Ok(Some(Rating {
         human_like,

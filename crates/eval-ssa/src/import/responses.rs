@@ -133,7 +133,9 @@ fn items(
             let way_out = format!("call the field of the response {name:?}");
             error(&place, format!("there is no text in {name:?}: {way_out}"))
         })?;
-        let system = of(&mapping.system).or_else(|| defaults.system.clone()).ok_or_else(|| {
+        let named = of(&mapping.system).or_else(|| defaults.system.clone());
+        let named = named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let system = named.ok_or_else(|| {
             let name = &mapping.system;
             let way_out = "say by --system which system the responses are from";
             error(&place, format!("there is no {name:?}: {way_out}, or in a field of that name"))

@@ -123,6 +123,8 @@ fn label_studios_corrections_and_ground_truths_are_no_further_votes() {
             ("3", "user 4", &SPECIFIC),
         ]
     );
+    // A correction changes an annotation where it stands: it is answered when it was updated.
+    assert_eq!(found.ratings[0].answered_at, Some(1_615_284_000_000));
     let notes = [
         "2 annotations of a task that the same user annotated anew were left out",
         "1 annotation marked as ground truth was left out",
@@ -195,6 +197,12 @@ fn tables_of_responses_become_items() {
     assert_eq!(found.notes, ["the field \"model size\" was left out"]);
     let study = Study { items: found.items, ..Study::default() };
     study.check().unwrap();
+    // Spaces around a name make no further system.
+    let spaced = "system,context,response\n one ,Hi!,a\none,Ho!,b\n";
+    let both = responses_csv(spaced, &defaults, &mapping).unwrap();
+    assert!(both.items.iter().all(|item| item.system == "one"));
+    let nameless = format!("{spaced} ,Hi!,c\n");
+    fault(responses_csv(&nameless, &defaults, &mapping), &["line 4", "\"system\""]);
 
     let given = Defaults { system: Some("mine".into()), mode: Mode::Interactive };
     let csv =

@@ -1,9 +1,10 @@
 //! What a report of a study shows.
 
-use eval_ssa::bootstrap::Bootstrap;
+use eval_ssa::agreement::alpha_interval;
+use eval_ssa::bootstrap::{Bootstrap, Unit};
 use eval_ssa::simulate::{SimulatedSystem, Simulation};
 use eval_ssa::summary::Question;
-use eval_ssa::{Item, Label, Mode, Rating, Required, Study, Summary, System};
+use eval_ssa::{Counts, Item, Label, Mode, Rating, Required, Study, Summary, System};
 
 fn quick() -> Bootstrap {
     Bootstrap { resamples: 300, ..Bootstrap::default() }
@@ -29,6 +30,27 @@ fn sweep() -> Study {
     }
     study.check().unwrap();
     study
+}
+
+#[test]
+fn one_conversation_says_nothing_of_others() {
+    let unit = |sum| Unit { sum, count: 4.0 };
+    let many: Vec<Unit> = (0..10).map(|i| unit(f64::from(i % 2))).collect();
+    let difference = quick().unpaired(&[unit(4.0)], &many).unwrap();
+    assert!(difference.percentile[0] > 0.0 && difference.t_interval.is_none());
+    assert!(!difference.excludes_zero());
+    let votes = |rows: &[[u32; 2]]| {
+        Counts::from_items(rows.iter().map(|row| row.to_vec()).collect()).unwrap()
+    };
+    let [talk, other] = [votes(&[[2, 1], [0, 3], [3, 0]]), votes(&[[1, 2], [1, 2]])];
+    let of = |all: &[&Counts]| {
+        let all: Vec<Counts> = all.iter().map(|&counts| counts.clone()).collect();
+        alpha_interval(&all, &quick())
+    };
+    assert_eq!(of(&[&talk]), None);
+    assert_eq!(of(&[&talk, &votes(&[[1, 0]])]), None, "the other has no pair of votes");
+    assert_eq!(of(&[&talk, &talk]), None, "all resamples are the same");
+    assert!(of(&[&talk, &other]).is_some());
 }
 
 #[test]

@@ -45,6 +45,19 @@ fn setting(name: &str) -> Bleu {
     }
 }
 
+/// An empty translation is as long as an empty reference, and shorter than any other.
+#[test]
+fn nothing_for_nothing_is_not_too_short() {
+    let bleu = Bleu::default();
+    let score = |references: &[&str]| {
+        let found = bleu.sentence("", references);
+        (found.score, found.brevity_penalty)
+    };
+    assert_eq!(score(&[""]), (0.0, 1.0));
+    assert_eq!(score(&["a word", ""]), (0.0, 1.0));
+    assert_eq!(score(&["a word"]), (0.0, 0.0));
+}
+
 #[test]
 fn scores_are_sacrebleus() {
     let mut above = 0;
@@ -86,7 +99,7 @@ fn scores_are_sacrebleus() {
     assert!(above > 100, "{above}");
 }
 
-/// O-21: references are streams, and lines may change places in all of them.
+/// References are streams, and lines may change places in all of them.
 #[test]
 fn references_are_streams() {
     let lines = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."];

@@ -13,9 +13,9 @@ fn confusion(truth: &str, prediction: &str) -> Confusion {
     confusion
 }
 
-/// O-13, by its numbers.
+/// Constant predictions and labels, and a few values worked out by hand.
 #[test]
-fn o13_degenerate_predictions() {
+fn degenerate_predictions() {
     let constant = confusion("1011", "1111").matthews();
     assert_eq!((constant.value, constant.shown), (Some(0.0), 0.0));
     assert_eq!(constant.note.unwrap(), "all predictions are class 1");
@@ -27,9 +27,7 @@ fn o13_degenerate_predictions() {
     let pair = confusion("111100", "111010");
     assert_eq!(pair.f1(1).value, Some(75.0));
     assert!((pair.accuracy().unwrap() - 66.6667).abs() < 1e-4);
-    let (truth, prediction) = ([0.0, 1.0, 1.0, 2.0, 5.0], [0.1, 0.4, 0.35, 0.8, 0.9]);
-    assert!((spearman(&truth, &prediction).value.unwrap() - 0.9746794).abs() < 1e-7);
-    assert!((pearson(&truth, &prediction).value.unwrap() - 0.8836219).abs() < 1e-7);
+    let truth = [0.0, 1.0, 1.0, 2.0, 5.0];
     for score in [pearson(&truth, &[0.5; 5]), spearman(&truth, &[0.5; 5])] {
         assert_eq!(
             (score.value, score.note.as_deref()),
@@ -55,7 +53,7 @@ fn what_is_undefined_says_why() {
     assert!(why(pearson(&[1.0, 2.0], &[f64::NAN, 1.0])).contains("no finite number"));
     assert!(why(spearman(&[1.0, 2.0], &[f64::INFINITY, 1.0])).contains("no finite number"));
     assert!(why(SpanScores::default().all.f1()).contains("no span"));
-    // Nothing improves on a number by being undefined.
+    // NaN improves on no number.
     assert!(!Better::Higher.improves(f64::NAN, -1.0));
 }
 

@@ -95,8 +95,8 @@ fn scores_are_those_of_the_usual_libraries() {
                         continue;
                     }
                     let score = answer_score(&prediction, &golds, version);
-                    near(score.exact, expected[0], line);
-                    near(score.f1, expected[1], line);
+                    near(score.exact / 100.0, expected[0], line);
+                    near(score.f1 / 100.0, expected[1], line);
                 }
             }
             Case::Thresholds { golds, predictions, no_answer, out } => {

@@ -3,9 +3,8 @@
 use metrics::{Answered, SquadVersion, answer_score, normalize_answer, squad1, squad2};
 use proptest::prelude::*;
 
-/// O-08: answers that normalise to nothing, by the values of both scripts.
 #[test]
-fn o08_answers_that_normalise_to_nothing() {
+fn answers_that_normalise_to_nothing_match_both_official_scripts() {
     type Expected = (f64, f64);
     let cases: [(&[&str], &str, Expected, Option<Expected>); 11] = [
         (&["The"], "the", (1.0, 1.0), Some((1.0, 0.0))),
@@ -23,9 +22,9 @@ fn o08_answers_that_normalise_to_nothing() {
     for (golds, prediction, v2, v1) in cases {
         let check = |version, (exact, f1): Expected| {
             let score = answer_score(prediction, golds, version);
-            assert_eq!(score.exact, exact, "{golds:?} {prediction:?} {version:?}");
+            assert_eq!(score.exact, 100.0 * exact, "{golds:?} {prediction:?} {version:?}");
             assert!(
-                (score.f1 - f1).abs() < 1e-12,
+                (score.f1 / 100.0 - f1).abs() < 1e-12,
                 "{golds:?} {prediction:?} {version:?}: {score:?}"
             );
         };
@@ -37,9 +36,9 @@ fn o08_answers_that_normalise_to_nothing() {
     assert_eq!(normalize_answer("theatre a_b an\u{1c}x Ⅷ the"), "theatre ab x ⅷ");
 }
 
-/// O-09, by its numbers.
+/// Thresholds of "no answer", and the warning when all of its scores are 0.
 #[test]
-fn o09_thresholds() {
+fn thresholds_match_the_official_script() {
     let golds: [&[&str]; 6] = [&["Paris"], &["in 1998", "1998"], &["the red fox"], &[], &[], &[]];
     let predictions = ["Paris", "1998", "red fox jumps", "London", "", "blue"];
     let answered = |no_answer: [f64; 6]| -> Vec<Answered<'static>> {
@@ -90,9 +89,9 @@ proptest! {
     fn scores_keep_their_bounds(gold in ".{0,20}", prediction in ".{0,20}", no_answer: f64) {
         for version in [SquadVersion::V1, SquadVersion::V2] {
             let score = answer_score(&prediction, &[&gold], version);
-            prop_assert!(score.exact <= 1.0 && (0.0..=1.0).contains(&score.f1));
+            prop_assert!(score.exact <= 100.0 && (0.0..=100.0).contains(&score.f1));
             let same = answer_score(&gold, &[&gold], SquadVersion::V2);
-            prop_assert_eq!((same.exact, same.f1), (1.0, 1.0));
+            prop_assert_eq!((same.exact, same.f1), (100.0, 100.0));
         }
         let plain = normalize_answer(&gold);
         prop_assert!(plain.split(' ').all(|word| !["a", "an", "the"].contains(&word)));

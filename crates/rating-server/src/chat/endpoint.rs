@@ -1,6 +1,6 @@
 //! The systems that raters talk to.
 
-use super::http::{Answered, agent, post};
+use super::http::{Answered, agent, post, shortened};
 use super::{Chat, Endpoint, Reply};
 use crate::error::{Error, Result};
 use eval_ssa::export::is_invisible;
@@ -24,12 +24,25 @@ pub(crate) fn connect(endpoint: &Endpoint) -> Result<Box<dyn Chat>> {
             });
             Ok(Box::new(OpenAi {
                 agent: agent(),
-                url: format!("{}/chat/completions", url.trim_end_matches('/')),
+                url: completions(url),
                 model: model.clone(),
                 key: key.transpose()?,
             }))
         }
     }
+}
+
+/// Where completions are asked for, of a server's address with or without that path; what stands
+/// behind `?` stays behind it.
+fn completions(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    let (path, query) = match url.find('?') {
+        Some(at) => url.split_at(at),
+        None => (url, ""),
+    };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix("/chat/completions").unwrap_or(path).trim_end_matches('/');
+    format!("{path}/chat/completions{query}")
 }
 
 /// The control of `eval-ssa`.
@@ -87,15 +100,39 @@ impl Chat for OpenAi {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let text = post(request, &body)?.text;
-        let completion: Completion = serde_json::from_str(&text)
-            .map_err(|error| Error::Chat(format!("its answer is no chat completion: {error}")))?;
+        let completion: Completion = serde_json::from_str(&text).map_err(|error| {
+            Error::Chat(match told(&text) {
+                Some(words) => format!("its answer is no chat completion, but an error: {words}"),
+                None => format!("its answer is no chat completion: {error}"),
+            })
+        })?;
         let first = completion.choices.iter().find(|choice| choice.index == Some(0));
         let Some(choice) = first.or(completion.choices.first()) else {
             return Err(Error::ChatEmpty);
         };
         let reply = shown(&content(&choice.message.content)?)?;
-        Ok(Reply { is_cut: choice.finish_reason.as_deref() == Some("length"), ..reply })
+        let finish = choice.finish_reason.as_deref();
+        Ok(Reply {
+            is_cut: finish == Some("length"),
+            is_filtered: finish == Some("content_filter"),
+            ..reply
+        })
     }
+}
+
+/// What a server says in place of a reply: the words of `{"error": {"message": "..."}}`, or of
+/// `{"error": "..."}`.
+fn told(text: &str) -> Option<String> {
+    let answer: Value = serde_json::from_str(text).ok()?;
+    let words = match answer.get("error")? {
+        Value::Null => return None,
+        Value::String(words) => words.clone(),
+        error => match error["message"].as_str() {
+            Some(words) => words.to_owned(),
+            None => error.to_string(),
+        },
+    };
+    Some(shortened(&words))
 }
 
 /// The text of a message: as it is, or of its parts that are texts.
@@ -133,27 +170,31 @@ impl Chat for Plain {
         if !is_json && !text.trim_start().starts_with('{') {
             return shown(&text);
         }
-        let replied: Replied = serde_json::from_str(&text)
-            .map_err(|error| Error::Chat(format!("its answer has no text `reply`: {error}")))?;
+        let replied: Replied = serde_json::from_str(&text).map_err(|error| {
+            let why = told(&text).unwrap_or_else(|| error.to_string());
+            Error::Chat(format!("its answer has no text `reply`: {why}"))
+        })?;
         shown(&replied.reply)
     }
 }
 
 /// What people are shown of an answer: without the thoughts that some models write before it,
-/// between `<think>` and `</think>`. One that ends within its thoughts says nothing.
+/// between `<think>` and `</think>`, of which servers whose prompt has the first send the last
+/// alone. One that ends within its thoughts says nothing.
 ///
 /// # Errors
 /// [`Error::ChatEmpty`] when nobody would see anything.
 fn shown(answer: &str) -> Result<Reply> {
-    let thinks = answer.trim_start().strip_prefix("<think>");
-    let text = match thinks {
-        Some(thoughts) => thoughts.split_once("</think>").map_or("", |(_, text)| text.trim_start()),
-        None => answer,
+    let begins = answer.trim_start().starts_with("<think>");
+    let (text, had_thoughts) = match answer.rsplit_once("</think>") {
+        Some((_, text)) => (text.trim_start(), true),
+        None if begins => ("", true),
+        None => (answer, false),
     };
     if text.chars().all(is_invisible) {
         return Err(Error::ChatEmpty);
     }
-    Ok(Reply { text: text.to_owned(), is_cut: false, had_thoughts: thinks.is_some() })
+    Ok(Reply { text: text.to_owned(), had_thoughts, ..Reply::default() })
 }
 
 #[cfg(test)]
@@ -174,11 +215,35 @@ mod tests {
     fn thoughts_and_what_nobody_sees_are_no_reply() {
         let of = |text: &str| shown(text).map(|reply| (reply.text, reply.had_thoughts));
         assert_eq!(of("\n<think>\nHm.</think>\n\nYes.").expect("a reply"), ("Yes.".into(), true));
+        // Of a server whose prompt has the first mark.
+        assert_eq!(of("Hm. She asks.\n</think>\n\nYes.").expect("a reply"), ("Yes.".into(), true));
+        let twice = "<think>a</think>b</think>\nYes.";
+        assert_eq!(of(twice).expect("a reply"), ("Yes.".into(), true));
         let said = "I <think> so";
         assert_eq!(of(said).expect("a reply"), (said.into(), false));
         for nothing in ["", " \n", "\u{200b}\u{feff}", "<think>Hm", "<think></think> \u{2060}"] {
             assert!(matches!(of(nothing), Err(Error::ChatEmpty)), "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn completions_have_one_address_however_the_servers_is_written() {
+        let whole = "http://h/v1/chat/completions";
+        for url in ["http://h/v1", "http://h/v1/", whole, "http://h/v1/chat/completions/#x"] {
+            assert_eq!(completions(url), whole);
+        }
+        for url in ["http://h/v1?version=2", "http://h/v1/chat/completions?version=2"] {
+            assert_eq!(completions(url), format!("{whole}?version=2"));
+        }
+    }
+
+    #[test]
+    fn errors_that_come_as_answers_are_told() {
+        let of = |error: Value| told(&json!({ "error": error }).to_string());
+        assert_eq!(of(json!({ "message": "no\n credit" })).as_deref(), Some("no credit"));
+        assert_eq!(of(json!("gone")).as_deref(), Some("gone"));
+        assert_eq!(of(Value::Null), None);
+        assert_eq!(told("{}"), None);
     }
 
     #[test]

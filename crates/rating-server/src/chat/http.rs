@@ -81,10 +81,8 @@ fn lost(error: ureq::Error) -> Error {
 /// An answer that is no success.
 fn refused(status: StatusCode, headers: &HeaderMap, text: &str, now: SystemTime) -> Error {
     let mut why = status.to_string().trim_end_matches(" <unknown status code>").to_owned();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !text.is_empty() {
-        let told: String = text.chars().take(TOLD).collect();
-        why = format!("{why}: {told}{}", if told.len() < text.len() { "…" } else { "" });
+    if !text.trim().is_empty() {
+        why = format!("{why}: {}", shortened(text));
     }
     // 529 is what some say for 503.
     let again = matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504 | 529);
@@ -96,6 +94,13 @@ fn refused(status: StatusCode, headers: &HeaderMap, text: &str, now: SystemTime)
     }
     let wait = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     Error::ChatBusy { why, wait: wait.and_then(|value| retry_after(value, now)) }
+}
+
+/// What a server says, on one line and not without end.
+pub(super) fn shortened(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told: String = text.chars().take(TOLD).collect();
+    format!("{told}{}", if told.len() < text.len() { "…" } else { "" })
 }
 
 /// Where a redirection points, as an address to name: without what may be secret in it.

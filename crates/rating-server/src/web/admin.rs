@@ -52,7 +52,7 @@ async fn export(State(app): State<App>, _: Session, Place(file): Place<String>) 
     };
     let bytes = blocking(&app, move |app| {
         let names = app.project.names()?;
-        export.bytes(&app.project, names)
+        export.bytes(&app.project.study(names)?)
     });
     match bytes.await {
         Ok(bytes) => {

@@ -167,17 +167,23 @@ fn replies_are_taken_out_of_a_completion_as_people_would_read_them() {
         json!([choice(0, "<think>What do I say?</think>\n\nYes.".into(), "stop")]),
         json!([choice(0, "\u{200b}".into(), "stop")]),
         json!([]),
+        json!([choice(0, "She said</think>I will".into(), "content_filter")]),
     ];
     let replies = bodies.map(|all| reply("200 OK", "", &json!({ "choices": all }).to_string()));
     let (url, _) = stub(replies.to_vec());
     let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
-    let contexts = contexts(&["a", "b", "c", "d", "e"]);
-    let asked = project.ask("bot", &endpoint, &contexts, &mut |_| ()).expect("three");
-    assert_eq!((asked.new, asked.cut, asked.had_thoughts), (3, 1, 1));
+    let contexts = contexts(&["a", "b", "c", "d", "e", "z"]);
+    let asked = project.ask("bot", &endpoint, &contexts, &mut |_| ()).expect("four");
+    assert_eq!((asked.new, asked.cut, asked.filtered, asked.had_thoughts), (4, 1, 1, 2));
     assert_eq!(asked.empty, ["d", "e"]);
     let study = project.study(Names::Own).expect("records");
     let responses: Vec<&str> = study.items.iter().map(|item| item.response.as_str()).collect();
-    assert_eq!(responses, ["first", "in parts", "Yes."]);
+    assert_eq!(responses, ["first", "in parts", "Yes.", "I will"]);
+    let error = json!({ "error": { "message": "the model is not loaded" } }).to_string();
+    let (url, _) = stub(vec![reply("200 OK", "", &error)]);
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let said = project.ask("other", &endpoint, &contexts, &mut |_| ()).expect_err("an error");
+    assert!(said.to_string().contains("the model is not loaded"), "{said}");
     let elsewhere = reply("308 Permanent Redirect", "Location: http://x.example/v2\r\n", "");
     let (url, _) = stub(vec![elsewhere]);
     let said = ask(&project, &url, &self::contexts(&["f"])).0.expect_err("moved").to_string();
@@ -203,7 +209,9 @@ fn a_judge_is_waited_for_and_may_say_nothing() {
     let judged = project.judge("judge", &endpoint, &mut |asking| {
         waits += usize::from(matches!(asking, Asking::Waits { .. }));
     });
-    assert_eq!((judged.expect("both"), waits), (2, 1));
+    let judged = judged.expect("both");
+    assert_eq!((judged.judged, judged.unread, waits), (1, 1, 1));
+    assert_eq!(judged.example.as_deref(), Some(""));
     let labels: Vec<bool> = project
         .study(Names::Own)
         .expect("records")
@@ -212,4 +220,11 @@ fn a_judge_is_waited_for_and_may_say_nothing() {
         .map(|judgment| judgment.label.is_some())
         .collect();
     assert_eq!(labels.iter().filter(|read| **read).count(), 1, "{labels:?}");
+    // What could not be read is asked for again, and nothing else.
+    let (url, _) = stub(vec![says("In short: not sensible.".into())]);
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let judged = project.judge("judge", &endpoint, &mut |_| ()).expect("the other");
+    assert_eq!((judged.judged, judged.unread), (1, 0));
+    let judgments = project.study(Names::Own).expect("records").judgments;
+    assert!(judgments.len() == 2 && judgments.iter().all(|judgment| judgment.label.is_some()));
 }

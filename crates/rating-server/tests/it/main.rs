@@ -2,6 +2,8 @@
 
 mod asking;
 mod browser;
+#[path = "../../../web-server/browser/chromium.rs"]
+mod chromium;
 mod client;
 mod decisions;
 mod durability;

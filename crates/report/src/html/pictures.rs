@@ -7,7 +7,7 @@ use image::{DynamicImage, GrayImage, ImageEncoder as _, RgbImage};
 use maud::{Markup, html};
 
 use crate::plots::colours::SERIES;
-use crate::section::{Figure, Mark, Matrices, Matrix, Picture, Tile, TileLine};
+use crate::section::{Figure, Mark, Matrices, Matrix, Picture, Tile, TileColour, TileLine};
 use crate::words::count;
 
 /// Above this many classes a matrix gives way to a list of the most frequent mistakes.
@@ -119,12 +119,12 @@ fn tile(tile: &Tile) -> Result<Markup> {
             span.right[right].wrong[wrong] { (line.text) }
             @if !line.value.is_empty() { span { (line.value) } }
         };
-        match line.series {
-            Some(i) => {
-                html! { div.series style={ "--c:" (SERIES[i % SERIES.len()].0) } { (words) } }
-            }
-            None => html! { div.soft { (words) } },
-        }
+        let series = match line.colour {
+            TileColour::Soft => return html! { div.soft { (words) } },
+            TileColour::First => 0,
+            TileColour::Last => 1,
+        };
+        html! { div.series style={ "--c:" (SERIES[series].0) } { (words) } }
     };
     Ok(html! {
         div.tile {

@@ -128,7 +128,7 @@ fn mean_line(seeds: &[Vec<(f64, f64)>]) -> Option<Vec<(f64, f64)>> {
         at.entry(*step as u64).or_default().push(*value);
     }
     let shared = at.into_iter().filter(|(_, v)| v.len() == seeds.len());
-    Some(shared.map(|(step, v)| (step as f64, stats::mean(&v))).collect())
+    shared.map(|(step, v)| Some((step as f64, stats::mean(&v)?))).collect()
 }
 
 #[cfg(test)]

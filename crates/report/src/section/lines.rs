@@ -124,7 +124,8 @@ impl LinePlot {
         let mut lines: Vec<Line> = Vec::new();
         for (name, category, values) in points {
             let x = categories.partition_point(|c| *c < category) as f64;
-            let (y, interval) = (stats::mean(values), stats::t_interval(values));
+            let Some(y) = stats::mean(values) else { continue };
+            let interval = stats::t_interval(values);
             let point = Point { x, y, interval };
             match lines.iter_mut().find(|l| l.name == name) {
                 Some(line) => line.points.push(point),

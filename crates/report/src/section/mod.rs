@@ -8,7 +8,9 @@ mod table;
 
 pub use intervals::{IntervalPlot, IntervalRow, Measured};
 pub use lines::{Curve, CurvePoint, Curves, Line, LinePlot, Point, XAxis};
-pub use pictures::{Bar, BarChart, Figure, Mark, Matrices, Matrix, Picture, Tile, TileLine};
+pub use pictures::{
+    Bar, BarChart, Figure, Mark, Matrices, Matrix, Picture, Tile, TileColour, TileLine,
+};
 pub use scatter::ScatterPlot;
 pub use table::Table;
 
@@ -31,7 +33,7 @@ impl Section {
         Self { id: id.into(), title: title.into(), blocks: Vec::new() }
     }
 
-    /// The same section with one more block.
+    /// Adds a block at the end.
     pub fn with(mut self, block: Block) -> Self {
         self.blocks.push(block);
         self

@@ -97,11 +97,22 @@ pub struct TileLine {
     pub text: String,
     /// The text at the right; may be empty.
     pub value: String,
-    /// Its colour: 0 is that of the first name of a key or of the first row of a table, 1 that of
-    /// the last; `None` for soft ink.
-    pub series: Option<usize>,
+    /// Its colour.
+    pub colour: TileColour,
     /// Whether what the line says is right.
     pub mark: Mark,
+}
+
+/// The colour of a line below a [`Tile`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TileColour {
+    /// Soft ink, as of text that matters less.
+    #[default]
+    Soft,
+    /// That of the first name of a key, or of the first row of a table.
+    First,
+    /// That of the last name of a key, or of the last row of a table.
+    Last,
 }
 
 /// Whether what a line says is right.

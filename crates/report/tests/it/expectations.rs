@@ -1,13 +1,20 @@
 //! What a recipe expects, held against a run.
 
-use report::{Expectation, Report, RunResult, Verdict, markdown, page, terminal};
+use report::{Expectation, Report, RunResult, Subject, Verdict, markdown, page, terminal};
 
 use crate::samples::{GAIN, run};
 
-fn expect(row: Option<&str>, comparison: Option<&str>, value: f64, tolerance: f64) -> Expectation {
+fn row(name: &str) -> Subject {
+    Subject::Row(name.into())
+}
+
+fn comparison(name: &str) -> Subject {
+    Subject::Comparison(name.into())
+}
+
+fn expect(subject: Subject, value: f64, tolerance: f64) -> Expectation {
     Expectation {
-        row: row.map(Into::into),
-        comparison: comparison.map(Into::into),
+        subject,
         metric: "test accuracy".into(),
         value,
         tolerance,
@@ -25,11 +32,11 @@ fn ours() -> RunResult {
 #[test]
 fn a_run_is_within_or_outside_of_what_is_expected() {
     let verdict = |e: &Expectation| ours().check_expectation(e).unwrap().verdict;
-    assert_eq!(verdict(&expect(Some("wide"), None, 96.5, 1.5)), Verdict::Within);
-    assert_eq!(verdict(&expect(Some("wide"), None, 97.0, 1.5)), Verdict::Outside);
-    assert_eq!(verdict(&expect(Some("plain"), None, 91.0, 0.0)), Verdict::Within);
-    assert_eq!(verdict(&expect(None, Some(GAIN), 4.0, 0.5)), Verdict::Within);
-    assert_eq!(verdict(&expect(None, Some(GAIN), 0.0, 0.5)), Verdict::Outside);
+    assert_eq!(verdict(&expect(row("wide"), 96.5, 1.5)), Verdict::Within);
+    assert_eq!(verdict(&expect(row("wide"), 97.0, 1.5)), Verdict::Outside);
+    assert_eq!(verdict(&expect(row("plain"), 91.0, 0.0)), Verdict::Within);
+    assert_eq!(verdict(&expect(comparison(GAIN), 4.0, 0.5)), Verdict::Within);
+    assert_eq!(verdict(&expect(comparison(GAIN), 0.0, 0.5)), Verdict::Outside);
 }
 
 #[test]
@@ -39,14 +46,14 @@ fn runs_of_another_kind_are_not_compared() {
             Verdict::NotComparable(why) => why,
             other => panic!("{other:?}"),
         };
-    let expected = expect(Some("wide"), None, 10.0, 1.0);
+    let expected = expect(row("wide"), 10.0, 1.0);
     let quick = RunResult { quick: true, ..ours() };
     assert_eq!(why(&quick, &expected), "the run is quick");
     assert_eq!(
         why(&run(&[90.0], &[94.0]), &expected),
         "the run has 1 seed, the expectation is over 3 seeds"
     );
-    assert_eq!(why(&ours(), &expect(Some("deep"), None, 1.0, 1.0)), "the run does not have it");
+    assert_eq!(why(&ours(), &expect(row("deep"), 1.0, 1.0)), "the run does not have it");
     let mut other = expected;
     other.metric = "validation accuracy".into();
     assert_eq!(why(&ours(), &other), "the run does not have it");
@@ -56,17 +63,12 @@ fn runs_of_another_kind_are_not_compared() {
 fn a_name_that_no_full_run_has_is_an_error() {
     let (rows, comparisons) = (["plain", "wide"], [GAIN, "second"]);
     let check = |e: Expectation| e.check(&rows, &comparisons);
-    assert!(check(expect(Some("wide"), None, 1.0, 1.0)).is_ok());
-    assert!(check(expect(None, Some("second"), 1.0, 1.0)).is_ok());
-    let error = check(expect(Some("wied"), None, 1.0, 1.0)).unwrap_err().to_string();
+    assert!(check(expect(row("wide"), 1.0, 1.0)).is_ok());
+    assert!(check(expect(comparison("second"), 1.0, 1.0)).is_ok());
+    let error = check(expect(row("wied"), 1.0, 1.0)).unwrap_err().to_string();
     assert!(error.contains("`wied`") && error.contains("`plain`, `wide`"), "{error}");
-    assert!(check(expect(None, Some("wide"), 1.0, 1.0)).is_err(), "a row is no comparison");
-    for wrong in [
-        expect(None, None, 1.0, 1.0),
-        expect(Some("wide"), Some(GAIN), 1.0, 1.0),
-        expect(Some("wide"), None, f64::NAN, 1.0),
-        expect(Some("wide"), None, 1.0, -1.0),
-    ] {
+    assert!(check(expect(comparison("wide"), 1.0, 1.0)).is_err(), "a row is no comparison");
+    for wrong in [expect(row("wide"), f64::NAN, 1.0), expect(row("wide"), 1.0, -1.0)] {
         assert!(check(wrong.clone()).is_err());
         assert!(ours().check_expectation(&wrong).is_err());
     }
@@ -79,7 +81,15 @@ fn an_expectation_is_read_strictly() {
         "commit": "0", "machine": "2 cores", "seeds": 5, "cost": "25 min"
     });
     let read: Expectation = serde_json::from_value(text.clone()).unwrap();
-    assert_eq!((read.row.as_deref(), read.comparison, read.seeds), (Some("wide"), None, 5));
+    assert_eq!((&read.subject, read.seeds), (&row("wide"), 5));
+    assert_eq!(serde_json::to_value(&read).unwrap()["row"], "wide");
+    let (mut both, mut none) = (text.clone(), text.clone());
+    both["comparison"] = GAIN.into();
+    none.as_object_mut().unwrap().remove("row");
+    for wrong in [both, none] {
+        let error = serde_json::from_value::<Expectation>(wrong).unwrap_err().to_string();
+        assert!(error.contains("give either `row` or `comparison`"), "{error}");
+    }
     let mut misspelt = text;
     misspelt["tolerence"] = 1.0.into();
     assert!(serde_json::from_value::<Expectation>(misspelt).is_err());
@@ -89,9 +99,9 @@ fn an_expectation_is_read_strictly() {
 fn the_verdict_is_never_silent() {
     let mut result = ours();
     let all = [
-        expect(Some("wide"), None, 96.5, 1.5),
-        expect(Some("plain"), None, 96.5, 1.5),
-        expect(Some("deep"), None, 96.5, 1.5),
+        expect(row("wide"), 96.5, 1.5),
+        expect(row("plain"), 96.5, 1.5),
+        expect(row("deep"), 96.5, 1.5),
     ];
     result.expected = all.iter().map(|e| result.check_expectation(e).unwrap()).collect();
     let lines = [

@@ -33,7 +33,7 @@ pub(crate) fn run(first: &[f64], last: &[f64]) -> RunResult {
             peak_gpu_bytes: Some(3 << 30),
             throughput: 5200.4,
             unit: "training images".into(),
-            operations: Some(1_234_000_000_000_000),
+            flops: Some(1_234_000_000_000_000),
         },
         notes: vec!["a | note".into(), "a | note".into()],
         ..RunResult::default()
@@ -179,12 +179,15 @@ fn figure(wide: bool) -> Figure {
 /// A picture of 2 x 2 grey pixels with two lines.
 pub(crate) fn tile() -> Tile {
     let picture = Picture { pixels: vec![0, 80, 160, 255], height: 2, width: 2, channels: 1 };
-    let line = |text: &str, series, mark| TileLine {
+    let line = |text: &str, colour, mark| TileLine {
         text: text.into(),
         value: "50 %".into(),
-        series: Some(series),
+        colour,
         mark,
     };
-    let lines = vec![line("cat", 0, Mark::Wrong), line("dog", 1, Mark::Right)];
+    let lines = vec![
+        line("cat", TileColour::First, Mark::Wrong),
+        line("dog", TileColour::Last, Mark::Right),
+    ];
     Tile { picture, alt: "an image".into(), lines }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use report::{Expectation, SCHEMA};
+use report::{Expectation, SCHEMA, Subject};
 use serde_json::Value;
 
 use crate::samples::full;
@@ -26,8 +26,7 @@ fn fields(value: &Value) -> BTreeSet<String> {
 fn the_documented_fields_are_those_of_a_result() {
     let (mut result, _) = full();
     let expectation = Expectation {
-        row: Some("wide".into()),
-        comparison: None,
+        subject: Subject::Row("wide".into()),
         metric: "test accuracy".into(),
         value: 95.0,
         tolerance: 1.0,

@@ -17,7 +17,7 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{
     Marginal, Recent, align, confident, hard_labels, mask_by_class, masked_mean, mix,
 };
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of AdaMatch.
 ///
@@ -50,7 +50,7 @@ impl Default for AdaMatchConfig {
     }
 }
 
-impl Config for AdaMatchConfig {
+impl MethodSettings for AdaMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
@@ -81,7 +81,8 @@ pub(crate) struct AdaMatchDraws {
 }
 
 impl AdaMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: AdaMatchConfig, task: &TaskInfo) -> Self {
         let labeled = Marginal::from_first_batch(task.classes, config.decay, task.device);
         let unlabeled = Recent::new(task.classes, config.memory, task.device);
@@ -92,7 +93,7 @@ impl AdaMatch {
     pub(crate) fn draw(&self, batch: &Batch) -> AdaMatchDraws {
         let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
         let draw = |device| Tensor::rand(shape, (Kind::Float, device));
-        let lambda = self.config.interpolate.then(|| rng::drawn(batch.x.device(), draw));
+        let lambda = self.config.interpolate.then(|| rng::draw_on(batch.x.device(), draw));
         AdaMatchDraws { lambda }
     }
 

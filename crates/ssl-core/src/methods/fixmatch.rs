@@ -10,9 +10,10 @@ use torch::{Kind, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Aligner, Alignment, Judged, WeakPass, check_passes, confident, hard_labels, mask_by_class,
+    Aligner, Alignment, Judged, WeakPass, check_passes, confident, hard_labels, labeled_alone,
+    mask_by_class,
 };
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
 /// on CIFAR-100 a weight decay of 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
@@ -23,7 +24,7 @@ use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check
 /// | `threshold` | 0.95 | the probability from which a prediction is a label | \[0, 1\] |
 /// | `alignment` | none | distribution alignment of the pseudo-labels, as in [`Alignment`]: for classes of very different size (section 2.5) | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,7 +57,7 @@ impl Default for FixMatchConfig {
     }
 }
 
-impl Config for FixMatchConfig {
+impl MethodSettings for FixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
@@ -90,7 +91,8 @@ pub struct FixMatch {
 }
 
 impl FixMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: FixMatchConfig, task: &TaskInfo) -> Self {
         let aligner = config.alignment.clone().map(|alignment| Aligner::new(alignment, task));
         Self { config, aligner }
@@ -104,6 +106,11 @@ impl Method for FixMatch {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &FixMatchConfig { threshold, weak_pass, skip_masked, .. } = &self.config;
+        let weight = self.config.weight.at(at);
+        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
+        if skip_masked && weight == 0.0 {
+            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
+        }
         let aligner = &mut self.aligner;
         let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
             let probs = weak.softmax(-1, Kind::Float);
@@ -116,8 +123,8 @@ impl Method for FixMatch {
         let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
         let Judged { target, mask } = &passes.judged;
         Loss::new()
-            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
-            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
+            .term("sup", 1.0, supervised(&passes.x))
+            .term("unsup", weight, passes.masked_mean(toward))
             .note("mask", mask.mean(Kind::Float))
             .note_each("mask", mask_by_class(target, mask))
     }

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Judged, WeakPass, check_passes, confident, hard_labels, mask_by_class};
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::parts::{
+    Judged, WeakPass, check_passes, confident, hard_labels, labeled_alone, mask_by_class,
+};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FlexMatch.
 ///
@@ -19,7 +21,7 @@ use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `threshold` | 0.95 | τ, the threshold of a class that is fully learnt | \[0, 1\] |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -48,7 +50,7 @@ impl Default for FlexMatchConfig {
     }
 }
 
-impl Config for FlexMatchConfig {
+impl MethodSettings for FlexMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
@@ -75,7 +77,8 @@ pub struct FlexMatch {
 }
 
 impl FlexMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: FlexMatchConfig, task: &TaskInfo) -> Self {
         let none = Tensor::full([task.unlabeled], task.classes, (Kind::Int64, task.device));
         Self { config, latest: none, classes: task.classes }
@@ -99,6 +102,11 @@ impl Method for FlexMatch {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &FlexMatchConfig { weak_pass, skip_masked, .. } = &self.config;
+        let weight = self.config.weight.at(at);
+        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
+        if skip_masked && weight == 0.0 {
+            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
+        }
         let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
             let target = weak.softmax(-1, Kind::Float);
             let threshold = self.thresholds().index_select(0, &hard_labels(&target));
@@ -108,15 +116,15 @@ impl Method for FlexMatch {
         no_grad(|| {
             // A sample counts as learnt from the full threshold on.
             let learnt = confident(target, self.config.threshold).gt(0.0);
-            let slots = batch.slots();
-            let latest = self.latest.index_select(0, slots);
+            let indices = batch.unlabeled_indices();
+            let latest = self.latest.index_select(0, indices);
             let moved = hard_labels(target).where_self(&learnt, &latest);
-            let _ = self.latest.index_copy_(0, slots, &moved);
+            let _ = self.latest.index_copy_(0, indices, &moved);
         });
         let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
         Loss::new()
-            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
-            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
+            .term("sup", 1.0, supervised(&passes.x))
+            .term("unsup", weight, passes.masked_mean(toward))
             .note("mask", mask.mean(Kind::Float))
             .note_each("mask", mask_by_class(target, mask))
     }

@@ -13,7 +13,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Marginal, confident, hard_labels, mask_by_class, masked_mean, one_hot};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FreeMatch.
 ///
@@ -43,7 +43,7 @@ impl Default for FreeMatchConfig {
     }
 }
 
-impl Config for FreeMatchConfig {
+impl MethodSettings for FreeMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::not_negative("fairness", self.fairness)?;
@@ -69,7 +69,8 @@ pub struct FreeMatch {
 }
 
 impl FreeMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: FreeMatchConfig, task: &TaskInfo) -> Self {
         let marginal = || Marginal::new(task.classes, config.decay, task.device);
         let confidence = Tensor::full([1], 1.0 / task.classes as f64, (Kind::Float, task.device));

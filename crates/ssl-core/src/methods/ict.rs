@@ -11,7 +11,7 @@ use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, squared_error};
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// Which form of the EMA model's predictions is mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Default for IctConfig {
     }
 }
 
-impl Config for IctConfig {
+impl MethodSettings for IctConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("alpha", self.alpha, 0.0)
@@ -63,7 +63,7 @@ impl Config for IctConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { ema: true, numbers: true, ..Needs::default() }
+        Needs { ema: true, continuous: true, ..Needs::default() }
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct IctDraws {
 }
 
 impl Ict {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: IctConfig) -> Self {
         Self { config }
     }

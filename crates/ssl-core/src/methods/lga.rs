@@ -1,11 +1,11 @@
-//! LGA+VAT (Jackson & Schulman 2019): labels of the unlabelled samples are variables, moved until
-//! the gradient that they cause aligns with that of the labelled batch; together with virtual
-//! adversarial training.
+//! LGA+VAT (Jackson & Schulman 2019, arXiv 1902.02336): labels of the unlabelled samples are
+//! variables, moved until the gradient that they cause aligns with that of the labelled batch;
+//! together with virtual adversarial training.
 //!
-//! Written from memory of the paper: d = ‖∇L_u(y) − ∇L_l‖² over all weights; y ← y − η ∂d/∂y,
-//! clipped at 0 and normalised to sum 1; then the network learns from the labels, from y, and from
-//! VAT. Each sample's y is kept from batch to batch and starts uniform. The running batch-norm
-//! statistics follow the labelled pass alone.
+//! d = ‖∇L_u(y) − ∇L_l‖² over all weights; y ← y − η ∂d/∂y, clipped at 0 and normalised to sum 1;
+//! then the network learns from the labels, from y, and from VAT. Each sample's y is kept from
+//! batch to batch and starts uniform. The running batch-norm statistics follow the labelled pass
+//! alone. It was not compared with the authors' code or results.
 
 use serde::{Deserialize, Serialize};
 use torch::grad::{GraphUse, grads, with_grad};
@@ -13,7 +13,7 @@ use torch::{Kind, Mode, Tensor, loss, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of LGA+VAT.
 ///
@@ -47,7 +47,7 @@ impl Default for LgaConfig {
     }
 }
 
-impl Config for LgaConfig {
+impl MethodSettings for LgaConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("step", self.step, 0.0)?;
@@ -60,7 +60,7 @@ impl Config for LgaConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { numbers: true, ..Needs::default() }
+        Needs { continuous: true, ..Needs::default() }
     }
 }
 
@@ -79,7 +79,8 @@ pub(crate) struct LgaDraws {
 }
 
 impl Lga {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: LgaConfig, task: &TaskInfo) -> Self {
         let (shape, uniform) = ([task.unlabeled, task.classes], 1.0 / task.classes as f64);
         Self { config, labels: Tensor::full(shape, uniform, (Kind::Float, task.device)) }
@@ -133,10 +134,10 @@ impl Lga {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let u = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
         let sup = loss::cross_entropy(&x, &batch.y).mean(Kind::Float);
-        let slots = batch.slots();
-        let labels = self.moved(nets, &self.labels.index_select(0, slots), &sup, &u);
+        let indices = batch.unlabeled_indices();
+        let labels = self.moved(nets, &self.labels.index_select(0, indices), &sup, &u);
         no_grad(|| {
-            let _ = self.labels.index_copy_(0, slots, &labels);
+            let _ = self.labels.index_copy_(0, indices, &labels);
         });
         let imputed = loss::soft_cross_entropy(&u, &labels).mean(Kind::Float);
         let confidence = labels.amax([-1].as_slice(), false).mean(Kind::Float);
@@ -160,7 +161,7 @@ impl Method for Lga {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let u = &batch.u[0];
-        let start = rng::drawn(u.device(), |device| u.to_device(device).randn_like());
+        let start = rng::draw_on(u.device(), |device| u.to_device(device).randn_like());
         self.loss_with(nets, batch, &LgaDraws { start }, at)
     }
 

@@ -10,7 +10,7 @@ use torch::{Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Mean Teacher. The paper's Conv-Large on CIFAR-10 has weight 100 · (labelled
 /// fraction) with a sigmoid ramp over 27 % of the run and a decay of 0.999.
@@ -31,7 +31,7 @@ impl Default for MeanTeacherConfig {
     }
 }
 
-impl Config for MeanTeacherConfig {
+impl MethodSettings for MeanTeacherConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)
     }
@@ -56,7 +56,7 @@ pub struct MeanTeacher {
 }
 
 impl MeanTeacher {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: MeanTeacherConfig) -> Self {
         Self { config }
     }

@@ -11,7 +11,7 @@ use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{betas, mix_rows, one_hot, permutation, sharpen, squared_error};
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of MixMatch.
 ///
@@ -45,7 +45,7 @@ impl Default for MixMatchConfig {
     }
 }
 
-impl Config for MixMatchConfig {
+impl MethodSettings for MixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("views", self.views as f64, 0.0)?;
@@ -58,7 +58,7 @@ impl Config for MixMatchConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { numbers: true, ..Needs::default() }
+        Needs { continuous: true, ..Needs::default() }
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct MixMatchDraws {
 }
 
 impl MixMatch {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: MixMatchConfig) -> Self {
         Self { config }
     }
@@ -94,7 +94,7 @@ impl MixMatch {
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> MixMatchDraws {
         let device = batch.x.device();
-        let samples = batch.images() as i64;
+        let samples = batch.forward_samples() as i64;
         let lambda = betas(self.config.alpha, samples, device);
         MixMatchDraws { lambda, permutation: permutation(samples, device) }
     }

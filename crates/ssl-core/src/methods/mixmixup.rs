@@ -1,18 +1,18 @@
 //! mixmixup (Hataya & Nakayama 2019): mixtures within the labelled samples, within the unlabelled
 //! ones, and of both.
 //!
-//! Written from memory of the paper, which published no code: the sharpened predictions of the
-//! network are the pseudo-labels of the unlabelled samples; each of the three mixtures has a λ of
-//! its own, and the loss is the sum of their cross entropies with mixed targets. All mixtures go
-//! through the network together; pseudo-labels come from a pass that leaves the running batch-norm
-//! statistics as they are.
+//! The sharpened predictions of the network are the pseudo-labels of the unlabelled samples; each
+//! of the three mixtures has a λ of its own, and the loss is the sum of their cross entropies with
+//! mixed targets. All mixtures go through the network together; pseudo-labels come from a pass that
+//! leaves the running batch-norm statistics as they are. The authors published no code; it was not
+//! compared with their results.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, sharpen};
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of mixmixup.
 ///
@@ -42,7 +42,7 @@ impl Default for MixMixUpConfig {
     }
 }
 
-impl Config for MixMixUpConfig {
+impl MethodSettings for MixMixUpConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("unlabeled", &self.unlabeled)?;
         check::schedule("across", &self.across)?;
@@ -55,7 +55,7 @@ impl Config for MixMixUpConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { numbers: true, ..Needs::default() }
+        Needs { continuous: true, ..Needs::default() }
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct MixMixUpDraws {
 }
 
 impl MixMixUp {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: MixMixUpConfig) -> Self {
         Self { config }
     }
@@ -85,7 +85,7 @@ impl MixMixUp {
         let device = batch.x.device();
         let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
         let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
-        let across = rng::drawn(device, |device| Tensor::randint(x, [u], (Kind::Int64, device)));
+        let across = rng::draw_on(device, |device| Tensor::randint(x, [u], (Kind::Int64, device)));
         MixMixUpDraws { lambdas, orders: [permutation(x, device), permutation(u, device), across] }
     }
 

@@ -154,9 +154,11 @@ impl NoisyStudent {
     fn targets(&self, probs: &Tensor) -> Tensor {
         match self.config.targets {
             Targets::Soft => probs.shallow_clone(),
-            Targets::Hard => {
-                loss::smooth(&hard_labels(probs), probs.size()[1], self.config.label_smoothing)
-            }
+            Targets::Hard => loss::smoothed_targets(
+                &hard_labels(probs),
+                probs.size()[1],
+                self.config.label_smoothing,
+            ),
         }
     }
 }
@@ -180,7 +182,7 @@ impl Method for NoisyStudent {
         };
         let [x, u] = nets.forward_joint([&batch.x, noised], mode);
         let probs = self.probs(batch);
-        let labels = loss::smooth(&batch.y, x.size()[1], self.config.label_smoothing);
+        let labels = loss::smoothed_targets(&batch.y, x.size()[1], self.config.label_smoothing);
         let divisor = match self.config.average {
             Average::Labeled => labeled,
             Average::All => labeled + unlabeled,

@@ -10,7 +10,7 @@ use torch::{Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of the Π-Model.
 ///
@@ -30,7 +30,7 @@ impl Default for PiModelConfig {
     }
 }
 
-impl Config for PiModelConfig {
+impl MethodSettings for PiModelConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)
     }
@@ -51,7 +51,7 @@ pub struct PiModel {
 }
 
 impl PiModel {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: PiModelConfig) -> Self {
         Self { config }
     }

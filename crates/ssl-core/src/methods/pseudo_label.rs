@@ -9,7 +9,7 @@ use torch::{Kind, Mode, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{confident, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Pseudo-Label.
 ///
@@ -32,7 +32,7 @@ impl Default for PseudoLabelConfig {
     }
 }
 
-impl Config for PseudoLabelConfig {
+impl MethodSettings for PseudoLabelConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)
@@ -54,7 +54,7 @@ pub struct PseudoLabel {
 }
 
 impl PseudoLabel {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: PseudoLabelConfig) -> Self {
         Self { config }
     }

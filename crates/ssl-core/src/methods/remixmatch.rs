@@ -15,7 +15,7 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{
     Marginal, Recent, align, betas, mix_rows, one_hot, permutation, rotations, sharpen,
 };
-use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation
 /// weight 2 (CIFAR-10) or 3 (SVHN).
@@ -63,7 +63,7 @@ impl Default for ReMixMatchConfig {
     }
 }
 
-impl Config for ReMixMatchConfig {
+impl MethodSettings for ReMixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::schedule("pure", &self.pure)?;
@@ -79,7 +79,7 @@ impl Config for ReMixMatchConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { images: self.rotation > 0.0, numbers: true, ..Needs::default() }
+        Needs { images: self.rotation > 0.0, continuous: true, ..Needs::default() }
     }
 }
 
@@ -103,7 +103,8 @@ pub struct ReMixMatch {
 }
 
 impl ReMixMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: ReMixMatchConfig, task: &TaskInfo) -> Self {
         Self {
             labels: Marginal::new(task.classes, 0.999, task.device),
@@ -131,7 +132,7 @@ impl ReMixMatch {
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> ReMixMatchDraws {
         let device = batch.x.device();
-        let samples = batch.images() as i64;
+        let samples = batch.forward_samples() as i64;
         let lambda = betas(self.config.alpha, samples, device);
         ReMixMatchDraws { lambda, permutation: permutation(samples, device) }
     }
@@ -178,7 +179,7 @@ impl ReMixMatch {
             );
         let Some((_, turns)) = turned else { return loss };
         let turned = features.narrow(0, unlabeled, turns.size()[0]);
-        let turned = nets.student.head(ROTATION, &turned);
+        let turned = nets.student.forward_added_head(ROTATION, &turned);
         loss.term("rotation", *rotation, loss::cross_entropy(&turned, &turns).mean(Kind::Float))
     }
 }

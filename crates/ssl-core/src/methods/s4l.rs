@@ -12,7 +12,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::rotations;
-use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of S⁴L-Rotation. Leave `rotate_labels` off for classes that a rotation turns into
 /// one another, such as 6 and 9.
@@ -39,7 +39,7 @@ impl Default for S4lConfig {
     }
 }
 
-impl Config for S4lConfig {
+impl MethodSettings for S4lConfig {
     fn check(&self) -> Result<(), String> {
         if self.rotate_labels && !self.joint {
             return Err("rotate_labels needs joint = true".to_owned());
@@ -63,7 +63,7 @@ pub struct S4l {
 }
 
 impl S4l {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: S4lConfig) -> Self {
         Self { config }
     }
@@ -93,7 +93,7 @@ impl Method for S4l {
             true => nets.student.forward_head(&features.narrow(0, 0, labels.size()[0]), mode),
             false => nets.student.forward(&batch.x, Mode::Train),
         };
-        let turned = nets.student.head(ROTATION, &features);
+        let turned = nets.student.forward_added_head(ROTATION, &features);
         Loss::new().term("sup", 1.0, cross_entropy(&logits, &labels).mean(Kind::Float)).term(
             "rotation",
             self.config.weight.at(at),

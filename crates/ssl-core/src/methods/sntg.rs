@@ -11,7 +11,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{hard_labels, squared_error};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of SNTG on the Π-Model.
 ///
@@ -41,7 +41,7 @@ impl Default for SntgConfig {
     }
 }
 
-impl Config for SntgConfig {
+impl MethodSettings for SntgConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::schedule("graph", &self.graph)?;
@@ -60,7 +60,7 @@ pub struct Sntg {
 }
 
 impl Sntg {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: SntgConfig) -> Self {
         Self { config }
     }

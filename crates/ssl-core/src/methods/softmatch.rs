@@ -13,7 +13,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Marginal, align, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of SoftMatch.
 ///
@@ -42,7 +42,7 @@ impl Default for SoftMatchConfig {
     }
 }
 
-impl Config for SoftMatchConfig {
+impl MethodSettings for SoftMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("sigmas", self.sigmas, 0.0)?;
@@ -67,7 +67,8 @@ pub struct SoftMatch {
 }
 
 impl SoftMatch {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: SoftMatchConfig, task: &TaskInfo) -> Self {
         let options = (Kind::Float, task.device);
         let mean = Tensor::full([1], 1.0 / task.classes as f64, options);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use torch::{Mode, loss};
 use train::{Loss, Progress};
 
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// Cross entropy on labelled samples.
 ///
@@ -31,7 +31,7 @@ impl Default for SupervisedConfig {
     }
 }
 
-impl Config for SupervisedConfig {
+impl MethodSettings for SupervisedConfig {
     fn check(&self) -> Result<(), String> {
         check::rate("label_smoothing", self.label_smoothing)
     }
@@ -52,7 +52,7 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: SupervisedConfig) -> Self {
         Self { config }
     }
@@ -66,7 +66,8 @@ impl Method for Supervised {
     fn loss(&mut self, nets: &Nets, batch: &Batch, _at: Progress) -> Loss {
         let mode = if self.config.noise { Mode::Train } else { Mode::TrainWithoutNoise };
         let logits = nets.student.forward(&batch.x, mode);
-        let targets = loss::smooth(&batch.y, logits.size()[1], self.config.label_smoothing);
+        let targets =
+            loss::smoothed_targets(&batch.y, logits.size()[1], self.config.label_smoothing);
         Loss::new().term(
             "sup",
             1.0,

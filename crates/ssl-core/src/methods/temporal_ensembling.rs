@@ -10,7 +10,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{masked_mean, squared_error};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Temporal Ensembling.
 ///
@@ -33,7 +33,7 @@ impl Default for TemporalEnsemblingConfig {
     }
 }
 
-impl Config for TemporalEnsemblingConfig {
+impl MethodSettings for TemporalEnsemblingConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::rate("momentum", self.momentum)
@@ -55,7 +55,8 @@ pub struct TemporalEnsembling {
 }
 
 impl TemporalEnsembling {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: TemporalEnsemblingConfig, task: &TaskInfo) -> Self {
         let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, task.device));
         let ensemble = zeros(&[task.unlabeled, task.classes]);
@@ -72,9 +73,9 @@ impl Method for TemporalEnsembling {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let u = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
         let TemporalEnsemblingConfig { weight, momentum } = &self.config;
-        let slots = batch.slots();
+        let indices = batch.unlabeled_indices();
         let (ensemble, visits) =
-            (self.ensemble.index_select(0, slots), self.visits.index_select(0, slots));
+            (self.ensemble.index_select(0, indices), self.visits.index_select(0, indices));
         let visited = visits.gt(0.0).to_kind(Kind::Float);
         // α to the power of n.
         let power = (&visits * momentum.max(1e-30).ln()).exp();
@@ -83,8 +84,8 @@ impl Method for TemporalEnsembling {
         let now = u.detach().softmax(-1, Kind::Float);
         no_grad(|| {
             let moved = ensemble * *momentum + now * (1.0 - momentum);
-            let _ = self.ensemble.index_copy_(0, slots, &moved);
-            let _ = self.visits.index_copy_(0, slots, &(visits + 1.0));
+            let _ = self.ensemble.index_copy_(0, indices, &moved);
+            let _ = self.visits.index_copy_(0, indices, &(visits + 1.0));
         });
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))

@@ -10,9 +10,10 @@ use torch::{Kind, Tensor, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Aligner, Alignment, Judged, Tsa, WeakPass, check_passes, entropy, mask_by_class, sharpen,
+    Aligner, Alignment, Judged, Tsa, WeakPass, check_passes, entropy, labeled_alone, mask_by_class,
+    sharpen,
 };
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of UDA. The defaults are the authors' last recipe (February 2020);
 /// [`UdaConfig::october_2019`] is the one behind 5.29 % on CIFAR-10 and 2.55 % on SVHN.
@@ -26,7 +27,7 @@ use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check
 /// | `entropy` | 0 | weight of the entropy of the weak view's prediction | at least 0 |
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | `joint` where `entropy` is above 0 |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -76,7 +77,7 @@ impl UdaConfig {
     }
 }
 
-impl Config for UdaConfig {
+impl MethodSettings for UdaConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("temperature", self.temperature, 0.0)?;
@@ -115,10 +116,20 @@ pub struct Uda {
 }
 
 impl Uda {
-    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// state.
     pub fn new(config: UdaConfig, task: &TaskInfo) -> Self {
         let aligner = config.alignment.clone().map(|alignment| Aligner::new(alignment, task));
         Self { config, aligner }
+    }
+
+    /// The loss with what training signal annealing did, where it is on.
+    fn with_released(&self, loss: Loss, released: Tensor, at: Progress, logits: &Tensor) -> Loss {
+        if self.config.tsa == Tsa::None {
+            return loss;
+        }
+        let threshold = self.config.tsa.threshold(at, logits.size()[1]);
+        loss.note("released", released).note("released_below", threshold)
     }
 }
 
@@ -129,6 +140,12 @@ impl Method for Uda {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &UdaConfig { temperature, threshold, weak_pass, skip_masked, .. } = &self.config;
+        let weight = self.config.weight.at(at);
+        if skip_masked && weight == 0.0 {
+            let x = labeled_alone(nets, batch);
+            let (sup, released) = self.config.tsa.cross_entropy(&x, &batch.y, at);
+            return self.with_released(Loss::new().term("sup", 1.0, sup), released, at, &x);
+        }
         let aligner = &mut self.aligner;
         let mut probs = Tensor::new();
         let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
@@ -143,16 +160,12 @@ impl Method for Uda {
         let (x, mask) = (&passes.x, &passes.judged.mask);
         let (sup, released) = self.config.tsa.cross_entropy(x, &batch.y, at);
         let unsup = passes.masked_mean(kl_divergence);
-        let mut loss =
-            Loss::new().term("sup", 1.0, sup).term("unsup", self.config.weight.at(at), unsup);
+        let mut loss = Loss::new().term("sup", 1.0, sup).term("unsup", weight, unsup);
         if self.config.entropy > 0.0 {
             let entropy = entropy(&passes.weak).mean(Kind::Float);
             loss = loss.term("entropy", self.config.entropy, entropy);
         }
-        if self.config.tsa != Tsa::None {
-            let threshold = self.config.tsa.threshold(at, x.size()[1]);
-            loss = loss.note("released", released).note("released_below", threshold);
-        }
+        loss = self.with_released(loss, released, at, x);
         let confidence = probs.amax([-1].as_slice(), false);
         let loss = loss.note("confidence", confidence.mean(Kind::Float));
         loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, mask))
@@ -201,7 +214,7 @@ mod tests {
     /// A port sharpened the prediction (0.0115631843), or both (0.0554422585): the loss has the
     /// same sign and size.
     #[test]
-    fn o19_the_temperature_sharpens_the_target_alone() {
+    fn the_temperature_sharpens_the_target_alone() {
         assert!((unsup(0.4, 0.0) - 0.279_774_935_3).abs() < 1e-6, "{}", unsup(0.4, 0.0));
         assert!((unsup(1.0, 0.0) - 0.067_130_754_5).abs() < 1e-6, "{}", unsup(1.0, 0.0));
         // Before sharpening the target's largest probability is 0.8808, after it 0.993.

@@ -15,7 +15,7 @@ use torch::grad::{grad, with_grad};
 use torch::{Kind, Mode, Model, Tensor, loss, rng};
 use train::{Loss, Progress, Schedule};
 
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAdD.
 ///
@@ -42,7 +42,7 @@ impl Default for VaddConfig {
     }
 }
 
-impl Config for VaddConfig {
+impl MethodSettings for VaddConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::rate("dropout", self.dropout)?;
@@ -68,7 +68,7 @@ pub(crate) struct VaddDraws {
 }
 
 impl Vadd {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: VaddConfig) -> Self {
         Self { config }
     }
@@ -108,7 +108,7 @@ impl Vadd {
     pub(crate) fn draw(&self, features: &Tensor) -> VaddDraws {
         let keep = 1.0 - self.config.dropout;
         let mask = |device| features.to_device(device).empty_like().bernoulli_float_(keep);
-        VaddDraws { masks: [(); 2].map(|()| rng::drawn(features.device(), mask)) }
+        VaddDraws { masks: [(); 2].map(|()| rng::draw_on(features.device(), mask)) }
     }
 
     /// The loss with its draws given, which are made for the features of the unlabelled samples.

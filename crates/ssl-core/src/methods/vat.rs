@@ -12,7 +12,7 @@ use torch::{Kind, Mode, Net, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Adversary, entropy};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAT. Those of [`Adversary`] are in the table `adversary`. Oliver et al. use
 /// ε 6, direction `from-perturbed`, weight 0.3 and entropy 0.1 on CIFAR-10.
@@ -39,7 +39,7 @@ impl Default for VatConfig {
     }
 }
 
-impl Config for VatConfig {
+impl MethodSettings for VatConfig {
     fn check(&self) -> Result<(), String> {
         self.adversary.check().map_err(|e| format!("adversary.{e}"))?;
         check::schedule("weight", &self.weight)?;
@@ -64,7 +64,7 @@ pub(crate) struct VatDraws {
 }
 
 impl Vat {
-    /// The method with these settings, which have to pass [`Config::check`].
+    /// The method with these settings, which have to pass [`MethodSettings::check`].
     pub fn new(config: VatConfig) -> Self {
         Self { config }
     }

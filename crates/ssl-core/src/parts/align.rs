@@ -35,7 +35,7 @@ impl Marginal {
         Self { average: Tensor::zeros([classes], (Kind::Float, device)), decay }
     }
 
-    /// The same, starting from a distribution. Panics if it is not over as many classes.
+    /// An average that starts from a distribution. Panics if it is not over as many classes.
     fn from(shares: &[f64], classes: i64, decay: f64, device: Device) -> Self {
         assert_eq!(shares.len() as i64, classes, "shares of the classes to start from");
         let average = Tensor::from_slice(shares).to_kind(Kind::Float).to_device(device);
@@ -69,7 +69,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Of the last `memory` batches.
+    /// The memory of `memory` batches, all of them uniform over `classes` classes.
     pub fn new(classes: i64, memory: usize, device: Device) -> Self {
         let shape = [memory as i64, classes];
         Self { batches: Tensor::full(shape, 1.0 / classes as f64, (Kind::Float, device)) }

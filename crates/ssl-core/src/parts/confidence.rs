@@ -30,5 +30,5 @@ pub fn mask_by_class(probabilities: &Tensor, mask: &Tensor) -> Tensor {
     let taken = one_hot(&hard_labels(probabilities), probabilities.size()[1]);
     let kept = (&taken * mask.unsqueeze(-1)).sum_dim_intlist([0].as_slice(), false, Kind::Float);
     let taken = taken.sum_dim_intlist([0].as_slice(), false, Kind::Float);
-    kept / group::mean(&taken).clamp_min(group::least_share(1.0))
+    kept / group::mean(&taken).clamp_min(group::min_per_process(1.0))
 }

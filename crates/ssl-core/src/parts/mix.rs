@@ -4,15 +4,15 @@
 use torch::{Device, Kind, Tensor, rng};
 
 /// A draw from Beta(α, α) as a scalar on `device`, from libtorch's generator there
-/// ([`rng::drawn`]).
+/// ([`rng::draw_on`]).
 pub fn beta(alpha: f64, device: Device) -> Tensor {
     betas(alpha, 1, device).squeeze()
 }
 
 /// A draw from Beta(α, α) for each of `rows` rows: `[rows]` on `device`, from libtorch's generator
-/// there ([`rng::drawn`]).
+/// there ([`rng::draw_on`]).
 pub fn betas(alpha: f64, rows: i64, device: Device) -> Tensor {
-    let both = rng::drawn(device, |device| {
+    let both = rng::draw_on(device, |device| {
         Tensor::full([rows, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet()
     });
     both.select(1, 0)
@@ -23,7 +23,8 @@ pub fn mix(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
     b + lambda * (a - b)
 }
 
-/// The same with a λ for each row: `lambda` is `[rows]`, `a` and `b` are `[rows, ...]`.
+/// `λ · a + (1 − λ) · b` with a λ for each row: `lambda` is `[rows]`, `a` and `b` are
+/// `[rows, ...]`.
 pub fn mix_rows(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
     let ones = std::iter::repeat_n(1, a.dim() - 1);
     let shape: Vec<i64> = std::iter::once(a.size()[0]).chain(ones).collect();
@@ -31,7 +32,7 @@ pub fn mix_rows(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
 }
 
 /// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there
-/// ([`rng::drawn`]).
+/// ([`rng::draw_on`]).
 pub fn permutation(rows: i64, device: Device) -> Tensor {
-    rng::drawn(device, |device| Tensor::randperm(rows, (Kind::Int64, device)))
+    rng::draw_on(device, |device| Tensor::randperm(rows, (Kind::Int64, device)))
 }

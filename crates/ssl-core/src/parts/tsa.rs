@@ -54,7 +54,7 @@ impl Tsa {
         let threshold = self.threshold(at, logits.size()[1]);
         let counts = no_grad(|| (-&each).exp().le(threshold).to_kind(Kind::Float));
         // Those of all processes, where several share the batch.
-        let number = group::mean(&counts.sum(Kind::Float)).clamp_min(group::least_share(1.0));
+        let number = group::mean(&counts.sum(Kind::Float)).clamp_min(group::min_per_process(1.0));
         let mean = (&each * &counts).sum(Kind::Float) / number;
         (mean, counts.mean(Kind::Float))
     }

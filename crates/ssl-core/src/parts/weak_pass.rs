@@ -84,6 +84,11 @@ impl WeakPass {
     }
 }
 
+/// Logits of the labelled samples alone, for a step in which the unlabelled term has no weight.
+pub(crate) fn labeled_alone(nets: &Nets, batch: &Batch) -> Tensor {
+    nets.student.forward(&batch.x, Mode::Train)
+}
+
 impl Passes {
     /// The mean over all unlabelled samples of mask · `loss`(target, strong logits).
     pub(crate) fn masked_mean(&self, loss: impl FnOnce(&Tensor, &Tensor) -> Tensor) -> Tensor {
@@ -111,14 +116,14 @@ pub(crate) fn check_passes(pass: WeakPass, skip: bool) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use torch::{Device, Model, nn::Linear};
-    use train::Progress;
+    use train::{Progress, Schedule};
 
     use super::*;
     use crate::methods::{FixMatchConfig, FlexMatchConfig, UdaConfig};
-    use crate::{Config, TaskInfo};
+    use crate::{MethodSettings, TaskInfo};
 
     /// Total and gradient of a method's loss on a batch of which some samples count.
-    fn found(config: &dyn Config) -> (f64, Vec<f64>, Vec<f64>) {
+    fn found(config: &dyn MethodSettings) -> (f64, Vec<f64>, Vec<f64>) {
         let wave = |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin();
         let make = |step: f64| {
             let model = Model::build(Device::Cpu, |scope| Linear::new(scope, 4, 3));
@@ -129,7 +134,7 @@ mod tests {
         let nets = Nets { student: make(1.3), ema: Some(make(2.9)) };
         let batch = Batch {
             u: vec![wave(160, 1.7).view([40, 4]) * 2.0, wave(160, 0.7).view([40, 4])],
-            slots: Some(Tensor::arange(40, (Kind::Int64, Device::Cpu))),
+            unlabeled_indices: Some(Tensor::arange(40, (Kind::Int64, Device::Cpu))),
             ..Batch::labeled(wave(20, 0.9).view([5, 4]), Tensor::from_slice(&[0i64, 1, 2, 0, 1]))
         };
         let task = TaskInfo { classes: 3, unlabeled: 40, device: Device::Cpu };
@@ -160,7 +165,7 @@ mod tests {
             skip_masked,
             ..Default::default()
         };
-        let pairs: [[Box<dyn Config>; 2]; 4] = [
+        let pairs: [[Box<dyn MethodSettings>; 2]; 4] = [
             [Box::new(fixmatch(Joint, false)), Box::new(fixmatch(Apart, true))],
             [Box::new(fixmatch(Ema, false)), Box::new(fixmatch(Ema, true))],
             [Box::new(uda(Joint, false)), Box::new(uda(Apart, true))],
@@ -181,6 +186,34 @@ mod tests {
         let nothing = FixMatchConfig { threshold: 1.0, ..fixmatch(WeakPass::Apart, true) };
         let (total, grad, _) = found(&nothing);
         assert!(total.is_finite() && grad.iter().any(|g| *g != 0.0), "{total} {grad:?}");
+    }
+
+    #[test]
+    fn without_weight_no_unlabelled_view_is_run() {
+        let weight = Schedule::Delayed { value: 1.0, until: 0.5 };
+        let late: [Box<dyn MethodSettings>; 3] = [
+            Box::new(FixMatchConfig { weight: weight.clone(), ..fixmatch(WeakPass::Ema, true) }),
+            Box::new(FlexMatchConfig {
+                weight: weight.clone(),
+                weak_pass: WeakPass::Apart,
+                skip_masked: true,
+                ..Default::default()
+            }),
+            Box::new(UdaConfig {
+                weight,
+                weak_pass: WeakPass::Apart,
+                skip_masked: true,
+                ..Default::default()
+            }),
+        ];
+        let nothing = FixMatchConfig { threshold: 1.0, ..fixmatch(WeakPass::Apart, false) };
+        let (labeled, gradient, _) = found(&nothing);
+        for settings in late {
+            let (total, grad, notes) = found(&*settings);
+            assert!((total - labeled).abs() < 1e-6, "{total}, not {labeled}");
+            assert!(grad.iter().zip(&gradient).all(|(a, b)| (a - b).abs() < 1e-6));
+            assert!(notes.is_empty(), "{notes:?}");
+        }
     }
 
     #[test]

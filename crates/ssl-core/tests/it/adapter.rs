@@ -30,7 +30,7 @@ impl Method for Counting {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let _ = self.seen.g_add_scalar_(batch.images() as i64);
+        let _ = self.seen.g_add_scalar_(batch.forward_samples() as i64);
         self.method.loss(nets, batch, at)
     }
 
@@ -168,9 +168,9 @@ fn batches_that_do_not_fit_the_views() {
     let numbers = |n: i64| Tensor::zeros([n], (Kind::Int64, Device::Cpu));
     let views =
         Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] };
-    let batch = |x, y, u: &[i64], slots: Option<i64>| Batch {
+    let batch = |x, y, u: &[i64], indices: Option<i64>| Batch {
         u: u.iter().map(|&n| zeros(n)).collect(),
-        slots: slots.map(numbers),
+        unlabeled_indices: indices.map(numbers),
         ..Batch::labeled(zeros(x), numbers(y))
     };
     assert_eq!(batch(4, 4, &[6, 6], Some(6)).check(&views), Ok(()));

@@ -1,7 +1,7 @@
 //! What the running averages of methods are after the first steps, and networks that a method
 //! cannot teach.
 
-use ssl_core::{Batch, Config, Method, MethodConfig, Nets, TaskInfo};
+use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Nets, TaskInfo};
 use torch::{Device, Features, Kind, Mode, Model, Tensor, nn::Linear};
 use train::Progress;
 
@@ -17,7 +17,7 @@ impl Features for Copy {
         x.shallow_clone()
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 }

@@ -64,7 +64,7 @@ impl Features for Student {
         nn::dropout(&second.forward(&x).relu(), 0.1, mode)
     }
 
-    fn head(&self) -> &nn::Linear {
+    fn classifier(&self) -> &nn::Linear {
         &self.head
     }
 }
@@ -177,15 +177,15 @@ pub(crate) fn batch_of(task: Task, views: &Views, teacher: &dyn Net, step: u64) 
     let (x, y) = task.draw(LABELED, 1);
     let (all, _) = task.draw(POOL, 1_000);
     let first = step * UNLABELED as u64;
-    let slots: Vec<_> =
+    let indices: Vec<_> =
         (first..first + UNLABELED as u64).map(|i| (i % POOL as u64) as i64).collect();
-    let slots = Tensor::from_slice(&slots);
-    let u = all.index_select(0, &slots);
+    let indices = Tensor::from_slice(&indices);
+    let u = all.index_select(0, &indices);
     let mut batch = Batch::labeled(seen(&x, views.labeled, 7), y);
     batch.u = (10..).zip(&views.unlabeled).map(|(salt, view)| seen(&u, *view, salt)).collect();
     batch.targets = (task == Task::Moons)
         .then(|| no_grad(|| teacher.forward(&u, Mode::Eval).softmax(-1, Kind::Float)));
-    batch.slots = Some(slots);
+    batch.unlabeled_indices = Some(indices);
     batch
 }
 

@@ -36,7 +36,7 @@ fn offline_and_in_loop_give_the_same_bits() {
         assert_eq!(in_loop.views().unlabeled, [ViewKind::Plain, ViewKind::Strong]);
 
         let online = lab::batch(&in_loop.views(), &*knowing.net, 4);
-        let stored = Batch { u: vec![online.u[1].shallow_clone()], ..online.share() };
+        let stored = Batch { u: vec![online.u[1].shallow_clone()], ..online.shallow_clone() };
         // The targets of the batch must be ignored when there is a teacher.
         let online = Batch { targets: Some(online.targets.unwrap().flip([0])), ..online };
 
@@ -83,7 +83,7 @@ fn agreement_is_counted() {
     let mut batch = Batch::labeled(logits([0; 4]), Tensor::from_slice(&[0i64; 4]));
     batch.u = vec![logits([0, 1, 1, 0])];
     batch.targets = Some(logits([0, 1, 0, 0]));
-    assert_eq!(batch.images(), 8);
+    assert_eq!(batch.forward_samples(), 8);
     let mut method = NoisyStudent::offline(NoisyStudentConfig::default());
     let echo = nets(lab::bare(lab::Echo { dropout: 0.0 }));
     let notes = method.loss(&echo, &batch, START).values().notes;

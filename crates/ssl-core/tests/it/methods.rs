@@ -9,7 +9,7 @@ use ssl_core::methods::{
     Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, SupervisedConfig, Targets,
     UdaConfig,
 };
-use ssl_core::{Config, Method, MethodConfig, Ssl, TaskInfo};
+use ssl_core::{Method, MethodConfig, MethodSettings, Ssl, TaskInfo};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind, no_grad};
 use train::{

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ssl_core::{Batch, Config, MethodConfig, Nets, TaskInfo};
+use ssl_core::{Batch, MethodConfig, MethodSettings, Nets, TaskInfo};
 use torch::{Device, Features, Kind, Mode, Model, Params, Scope, Tensor, nn::Linear};
 use train::Progress;
 
@@ -23,7 +23,7 @@ impl Features for Spy {
         x.reshape([x.size()[0], -1])
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 }
@@ -45,7 +45,7 @@ fn passes(settings: &str) -> String {
     let images = |n: i64| Tensor::rand([n, 1, 2, 2], (Kind::Float, Device::Cpu));
     let mut batch = Batch::labeled(images(2), Tensor::from_slice(&[0i64, 1]));
     batch.u = method.views().unlabeled.iter().map(|_| images(3)).collect();
-    batch.slots = Some(Tensor::from_slice(&[0i64, 1, 2]));
+    batch.unlabeled_indices = Some(Tensor::from_slice(&[0i64, 1, 2]));
     method.loss(&nets, &batch, Progress { step: 5, steps: 10 }).total().backward();
     log.take().join(", ")
 }

@@ -10,8 +10,8 @@ use ssl_core::methods::{
     PseudoLabelConfig, SupervisedConfig, UdaConfig,
 };
 use ssl_core::parts::{AlignTo, Alignment};
-use ssl_core::{Batch, Config, Method, Ssl, TaskInfo};
-use torch::group::{Group, Launch, Meeting};
+use ssl_core::{Batch, Method, MethodSettings, Ssl, TaskInfo};
+use torch::group::{Group, Launch, Rendezvous};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
 };
@@ -55,7 +55,7 @@ impl Features for Net {
         dropout(&global_average_pool(&x), 0.1, mode)
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.fc
     }
 }
@@ -85,9 +85,10 @@ fn batch(step: u64) -> Batch {
 }
 
 /// One process's share of a batch.
-fn share(batch: Batch, place: [usize; 2]) -> Batch {
+fn share(batch: Batch, rank: usize, size: usize) -> Batch {
     let own = |t: &Tensor| {
-        let own = train::parallel::share(t.size()[0] as usize, place).expect("a multiple");
+        let own = train::parallel::equal_shard(t.size()[0] as usize, rank, size);
+        let own = own.expect("a multiple");
         t.narrow(0, own.start as i64, own.len() as i64)
     };
     Batch {
@@ -117,7 +118,7 @@ fn aligned(to: AlignTo, decay: f64) -> Option<Alignment> {
 
 fn method(case: &str) -> Box<dyn Method> {
     let task = TaskInfo { classes: CLASSES, unlabeled: 1000, device: Device::Cpu };
-    let own = |config: &dyn Config| {
+    let own = |config: &dyn MethodSettings| {
         assert!(config.shares_batches(), "{case}");
         config.build(&task)
     };
@@ -163,15 +164,15 @@ fn train(case: &str, folder: &Path, group: Option<&Group>) {
     let cadence = Cadence { log: 1, ..Cadence::default() };
     let parallel = group.map(|group| Parallel::new(group, BatchStatistics::Whole));
     let options = FitOptions { parallel: parallel.as_ref(), ..FitOptions::new(&config, &cadence) };
-    let place = group.map_or([0, 1], |group| [group.rank(), group.size()]);
-    let stage = match place[0] {
+    let (rank, size) = group.map_or((0, 1), |group| (group.rank(), group.size()));
+    let stage = match rank {
         0 => StageDir::open(folder).expect("a stage"),
         _ => StageDir::beside(folder),
     };
     let views = ssl.method().views().unlabeled.len();
     let taken = |mut batch: Batch| {
         batch.u.truncate(views);
-        share(batch, place)
+        share(batch, rank, size)
     };
     let batches = |from| (from..).map(|step| Ok::<_, std::io::Error>(taken(batch(step))));
     let none = |_: &mut Ssl<Box<dyn Method>>, _| Ok(Vec::new());
@@ -192,9 +193,9 @@ fn logged(folder: &Path) -> Vec<(String, f64)> {
 fn child() {
     let (case, folder) = (std::env::var(CASE).expect("a case"), std::env::var(FOLDER));
     // Without variables of a launcher it is alone.
-    let group = Meeting::of_environment().expect("variables").map(|meeting| {
-        let meeting = Meeting { timeout: Duration::from_secs(60), ..meeting };
-        Group::join(&meeting).expect("all come")
+    let group = Rendezvous::from_env().expect("variables").map(|rendezvous| {
+        let rendezvous = Rendezvous { timeout: Duration::from_secs(60), ..rendezvous };
+        Group::join(&rendezvous).expect("all come")
     });
     for case in case.split(',') {
         let folder = Path::new(folder.as_ref().expect("a folder")).join(case);

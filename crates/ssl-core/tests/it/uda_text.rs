@@ -1,11 +1,11 @@
 //! UDA's loss as its code for texts has it, against an independent computation in float64
-//! (`xtask/peers/golden_uda_text.py`). Its first case is O-19: the temperature sharpens the target
-//! alone.
+//! (`xtask/peers/golden_uda_text.py`). Its first case shows that the
+//! temperature sharpens the target alone.
 
 use serde::Deserialize;
 use ssl_core::methods::{Uda, UdaConfig};
 use ssl_core::parts::{Tsa, WeakPass};
-use ssl_core::{Batch, Config, Method, Nets, TaskInfo};
+use ssl_core::{Batch, Method, MethodSettings, Nets, TaskInfo};
 use torch::{Device, Kind, Model, Tensor, nn::Linear, no_grad};
 use train::{Progress, Schedule};
 

@@ -1,7 +1,7 @@
 //! Steps whose unlabelled samples carry no information: the prediction on every one is uniform.
 
 use ssl_core::methods::{NoisyStudent, NoisyStudentConfig, Targets};
-use ssl_core::{Batch, Config, Method, MethodConfig, Nets, Ssl, TaskInfo};
+use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Nets, Ssl, TaskInfo};
 use torch::optim::OptimConfig;
 use torch::{
     Device, Features, Kind, Mode, Model, Params, Scope, Tensor, loss, nn::Linear, no_grad,
@@ -28,7 +28,7 @@ impl Features for Plain {
         self.hidden.forward(&x.reshape([x.size()[0], -1])).relu()
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 }

@@ -128,7 +128,7 @@ impl Store {
         Owned::made(tutor_store_free, open).map(Self)
     }
 
-    /// The same store, all of whose keys begin with `prefix`.
+    /// A view of this store in which all keys begin with `prefix`.
     pub(crate) fn within(&self, prefix: &str) -> Result<Self, String> {
         let prefix = text(prefix)?;
         // SAFETY: the store is live; the text ends in 0.

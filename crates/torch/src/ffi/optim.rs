@@ -73,7 +73,8 @@ pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
     norm
 }
 
-/// The same without waiting for the device, on which the norm stays.
+/// Scales gradients as [`clip_grad_norm`] does, without waiting for the device, on which the norm
+/// stays.
 pub(crate) fn clip_grad_norm_later(params: &[Tensor], max: f64) -> Tensor {
     let p = handles(params);
     let mut norm = std::ptr::null_mut();

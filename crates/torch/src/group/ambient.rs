@@ -33,14 +33,14 @@ impl Group {
     }
 }
 
-/// The group within which this is computed.
+/// The group within which the calling thread computes ([`Group::within`]); `None` outside of any.
 pub fn current() -> Option<Group> {
     CURRENT.with(|current| current.borrow().clone())
 }
 
-/// Whether batch norm takes the statistics of all processes' batches together.
-pub(crate) fn whole_batch_norm() -> bool {
-    current().is_some_and(|group| group.0.whole_batch_norm.get())
+/// Whether batch norm is synchronised: takes the statistics of all processes' batches together.
+pub(crate) fn sync_batch_norm() -> bool {
+    current().is_some_and(|group| group.0.sync_batch_norm.get())
 }
 
 /// The mean of `t` over the processes, without a gradient; `t` itself where there is one process.
@@ -60,14 +60,14 @@ pub fn mean(t: &Tensor) -> Tensor {
     })
 }
 
-/// `least` as a bound for [`mean`] of a number whose sum over all processes is to be at least that:
-/// `least` over the number of processes.
-pub fn least_share(least: f64) -> f64 {
-    current().map_or(least, |group| least / group.size() as f64)
+/// The lower bound for [`mean`] of a number whose sum over all processes is to be at least `min`:
+/// `min` divided by the number of processes.
+pub fn min_per_process(min: f64) -> f64 {
+    current().map_or(min, |group| min / group.size() as f64)
 }
 
-/// The sum of `t` over the processes, with a gradient, which is summed likewise; `t` itself where
-/// there is one process.
+/// The sum of `t` over the processes, elementwise, with a gradient, which is summed likewise; `t`
+/// itself where there is one process.
 pub fn sum(t: &Tensor) -> Tensor {
     match current() {
         Some(group) => group.0.shim.sum_over_all(t),

@@ -30,9 +30,9 @@ pub fn end_with_launcher() -> io::Result<()> {
 /// How to start and watch processes that form a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch {
-    /// How many.
+    /// How many processes are started.
     pub size: usize,
-    /// How long they may take; `None` for as long as they want.
+    /// How long they may take; `None` sets no limit.
     pub limit: Option<Duration>,
     /// How long the others may take to end by themselves after one has failed: longer than they
     /// need to find out who is gone.
@@ -42,16 +42,16 @@ pub struct Launch {
 /// How the processes of a group ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// The status of each, by rank.
+    /// The exit status of each process, by rank.
     pub statuses: Vec<ExitStatus>,
-    /// The first that failed, if any.
+    /// The rank of the process that failed first, if one did.
     pub first: Option<usize>,
-    /// Those that did not end by themselves and were killed.
+    /// The ranks of the processes that did not end by themselves and were killed.
     pub killed: Vec<usize>,
 }
 
 impl Launch {
-    /// So many processes, without a limit.
+    /// A launch of `size` processes, without a time limit and with a grace of 20 seconds.
     pub fn new(size: usize) -> Self {
         Self { size, limit: None, grace: Duration::from_secs(20) }
     }

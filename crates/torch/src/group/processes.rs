@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tch::{Kind, Tensor};
 
-use super::meeting::Meeting;
-use super::roll_call::RollCall;
+use super::heartbeat::Heartbeat;
+use super::rendezvous::Rendezvous;
 use crate::device::tensor_on;
 use crate::ffi::group as shim;
 use crate::grad::no_grad;
@@ -19,11 +19,11 @@ use crate::grad::no_grad;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("rank {rank} of {size}: {operation}: {reason}")]
 pub struct Error {
-    /// Which process says so.
+    /// The rank of the process in which it failed.
     pub rank: usize,
     /// How many processes there are.
     pub size: usize,
-    /// What was under way.
+    /// The operation that failed.
     pub operation: &'static str,
     /// Which rank is gone, if any, and libtorch's message.
     pub reason: String,
@@ -46,11 +46,11 @@ pub(super) struct Inner {
     rank: usize,
     size: usize,
     pub(super) shim: shim::Group,
-    roll_call: RollCall,
+    heartbeat: Heartbeat,
     /// How many rows each batch has that goes through the network with the others; none where it is
     /// one batch.
     pub(super) rows: RefCell<Vec<i64>>,
-    pub(super) whole_batch_norm: Cell<bool>,
+    pub(super) sync_batch_norm: Cell<bool>,
 }
 
 impl fmt::Debug for Group {
@@ -86,25 +86,25 @@ impl Group {
     /// # Errors
     /// If the store cannot be reached, or not all processes come within the time-out; the error
     /// names those that are missing.
-    pub fn join(meeting: &Meeting) -> Result<Self, Error> {
-        let &Meeting { rank, size, port, ref host, ref name, timeout, .. } = meeting;
+    pub fn join(rendezvous: &Rendezvous) -> Result<Self, Error> {
+        let &Rendezvous { rank, size, port, ref host, ref name, timeout, .. } = rendezvous;
         let error = |operation| move |reason| Error { rank, size, operation, reason };
         assert!(rank < size, "rank {rank} of {size} processes");
         let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-        let serves = rank == 0 && !meeting.served;
+        let serves = rank == 0 && !rendezvous.external_store;
         let open = |serves| open_store(host.clone(), port, serves, name.clone(), timeout);
-        let at = format!("meeting at {host}:{port}");
+        let at = format!("rendezvous at {host}:{port}");
         let told = |reason: String| format!("{at}: {}", plain(&reason));
         let store = open(serves).map_err(told).map_err(error("joining"))?;
         let watched = open(false).map_err(told).map_err(error("joining"))?;
-        let roll_call =
-            RollCall::begin(store, watched, meeting).map_err(told).map_err(error("joining"))?;
+        let heartbeat =
+            Heartbeat::begin(store, watched, rendezvous).map_err(told).map_err(error("joining"))?;
         let address = address_towards(host, port);
-        let shim = shim::Group::join(&roll_call.store(), [rank, size], &address, ms)
+        let shim = shim::Group::join(&heartbeat.store(), [rank, size], &address, ms)
             .map_err(|reason| format!("{at}: connecting from {address}: {}", plain(&reason)))
             .map_err(error("joining"))?;
-        let (rows, whole_batch_norm) = (RefCell::default(), Cell::new(true));
-        Ok(Self(Rc::new(Inner { rank, size, shim, roll_call, rows, whole_batch_norm })))
+        let (rows, sync_batch_norm) = (RefCell::default(), Cell::new(true));
+        Ok(Self(Rc::new(Inner { rank, size, shim, heartbeat, rows, sync_batch_norm })))
     }
 
     /// Which process this is, counted from 0.
@@ -122,31 +122,33 @@ impl Group {
         self.rank() == 0
     }
 
-    /// Puts the sum or the largest value over all processes in the place of `t`, elementwise.
-    /// float32, float64, bfloat16 and int64 of equal shape everywhere.
+    /// Overwrites `t`, elementwise, with the sum or the largest value over all processes. `t` is
+    /// float32, float64, bfloat16 or int64, and of the same shape everywhere.
     pub fn all_reduce(&self, t: &Tensor, how: Reduce) -> Result<(), Error> {
         in_place(t, |t| self.start_all_reduce(t, how)?.wait())
     }
 
-    /// The same, begun and not waited for. Panics if `t` is not contiguous.
+    /// Starts an all-reduce without waiting for it; see [`all_reduce`](Self::all_reduce). Panics if
+    /// `t` is not contiguous.
     pub fn start_all_reduce(&self, t: &Tensor, how: Reduce) -> Result<Work, Error> {
         contiguous(t);
         let work = self.0.shim.all_reduce(t, how == Reduce::Max);
         self.started("all-reduce", work)
     }
 
-    /// Puts the value of process `root` in the place of `t` everywhere.
+    /// Overwrites `t` in every process with its value in process `root`.
     pub fn broadcast(&self, t: &Tensor, root: usize) -> Result<(), Error> {
         in_place(t, |t| self.start_broadcast(t, root)?.wait())
     }
 
-    /// The same, begun and not waited for. Panics if `t` is not contiguous.
+    /// Starts a broadcast without waiting for it; see [`broadcast`](Self::broadcast). Panics if `t`
+    /// is not contiguous.
     pub fn start_broadcast(&self, t: &Tensor, root: usize) -> Result<Work, Error> {
         contiguous(t);
         self.started("broadcast", self.0.shim.broadcast(t, root))
     }
 
-    /// The tensors of all processes, which are of one shape and kind, in the order of ranks.
+    /// The tensors of all processes, in the order of ranks; all are of one shape and kind.
     pub fn all_gather(&self, t: &Tensor) -> Result<Vec<Tensor>, Error> {
         let t = no_grad(|| t.detach().contiguous());
         let parts: Vec<Tensor> = (0..self.size()).map(|_| t.empty_like()).collect();
@@ -154,8 +156,8 @@ impl Group {
         Ok(parts)
     }
 
-    /// Rows of all processes, in the order of ranks, however many each has: `[rows, ...]` with
-    /// equal sizes but for the first.
+    /// The rows of all processes, `[all rows, ...]`, in the order of ranks. Each process gives
+    /// `[rows, ...]`, with any number of rows and equal sizes of the other axes.
     pub fn all_gather_rows(&self, t: &Tensor) -> Result<Tensor, Error> {
         let rows = t.size()[0];
         let counts = self.all_gather(&tensor_on(&[rows], t.device()))?;
@@ -173,9 +175,9 @@ impl Group {
         Ok(Tensor::cat(&own.collect::<Vec<_>>(), 0))
     }
 
-    /// Of the sum over all processes of `t` `[n, ...]` this process's share of rows: n has to be a
-    /// multiple of the number of processes. Gloo has no such operation of its own, so the whole
-    /// sum is made and cut.
+    /// Sums `t` `[n, ...]` over all processes and gives this process its rows of the sum,
+    /// `[n / size, ...]`. Gloo has no such operation of its own, so the whole sum is made and cut.
+    /// Panics if n is not a multiple of the number of processes.
     pub fn reduce_scatter(&self, t: &Tensor) -> Result<Tensor, Error> {
         let (rows, size) = (t.size()[0], self.size() as i64);
         assert_eq!(rows % size, 0, "{rows} rows for {size} processes");
@@ -185,10 +187,11 @@ impl Group {
         Ok(sum.narrow(0, self.rank() as i64 * (rows / size), rows / size).copy())
     }
 
-    /// Whether batch norm takes mean and variance of all processes' batches together, as it does
-    /// unless told otherwise; else each process takes those of its own.
-    pub fn set_whole_batch_norm(&self, whole: bool) {
-        self.0.whole_batch_norm.set(whole);
+    /// Sets whether this group has synchronised batch norm (SyncBatchNorm): mean and variance of
+    /// all processes' batches together. It has unless told otherwise; else each process takes those
+    /// of its own batch.
+    pub fn set_sync_batch_norm(&self, sync: bool) {
+        self.0.sync_batch_norm.set(sync);
     }
 
     /// Waits until all processes have come here.
@@ -196,8 +199,8 @@ impl Group {
         self.started("barrier", self.0.shim.barrier())?.wait()
     }
 
-    /// The bytes that rank 0 gives, everywhere; the others' are not looked at.
-    pub fn from_first(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    /// The bytes that rank 0 gives, in every process; those that the others give are ignored.
+    pub fn broadcast_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let length = Tensor::from_slice(&[bytes.len() as i64]);
         self.broadcast(&length, 0)?;
         let length = length.int64_value(&[0]);
@@ -211,8 +214,9 @@ impl Group {
         Ok(Vec::try_from(all).expect("bytes"))
     }
 
-    /// Puts rank 0's values in the place of all these tensors, one operation for many.
-    pub fn equalize(&self, tensors: &[Tensor]) -> Result<(), Error> {
+    /// Overwrites all these tensors with rank 0's values, in every process. The broadcasts run at
+    /// the same time.
+    pub fn broadcast_all(&self, tensors: &[Tensor]) -> Result<(), Error> {
         let copies: Vec<Tensor> =
             no_grad(|| tensors.iter().map(|t| t.detach().contiguous()).collect());
         let works: Result<Vec<Work>, Error> =
@@ -228,9 +232,9 @@ impl Group {
         Ok(())
     }
 
-    /// Whether any process says so: all processes get the same answer.
-    pub fn any(&self, so: bool) -> Result<bool, Error> {
-        let flag = Tensor::from_slice(&[i64::from(so)]);
+    /// Whether `flag` is true in any process: all processes get the same answer.
+    pub fn any(&self, flag: bool) -> Result<bool, Error> {
+        let flag = Tensor::from_slice(&[i64::from(flag)]);
         self.all_reduce(&flag, Reduce::Max)?;
         Ok(flag.int64_value(&[0]) != 0)
     }
@@ -249,9 +253,9 @@ impl Group {
     /// should end soon.
     pub fn leave(self, why: &str) {
         let verdict = format!("rank {} has stopped: {why}", self.rank());
-        self.0.roll_call.accuse(&verdict);
-        self.0.roll_call.until_heard(Some(&verdict));
-        self.0.roll_call.stop();
+        self.0.heartbeat.accuse(&verdict);
+        self.0.heartbeat.until_heard(Some(&verdict));
+        self.0.heartbeat.stop();
         // Operations that wait for a process that is gone would keep this one until their time-out.
         std::mem::forget(self);
     }
@@ -269,7 +273,7 @@ impl Group {
 
     /// The error of an operation, with what can be found out about who is gone.
     pub(super) fn error(&self, operation: &'static str, reason: String) -> Error {
-        let (gone, reason) = (self.0.roll_call.gone(operation), plain(&reason));
+        let (gone, reason) = (self.0.heartbeat.gone(operation), plain(&reason));
         let reason = gone.map_or(reason.clone(), |gone| format!("{gone} ({reason})"));
         Error { rank: self.rank(), size: self.size(), operation, reason }
     }
@@ -293,7 +297,7 @@ fn open_store(
         // Nobody listens after the time-out.
         let _ = send.send(store.and_then(|whole| whole.within(&name)));
     };
-    let thread = std::thread::Builder::new().name("meeting".into()).spawn(open);
+    let thread = std::thread::Builder::new().name("rendezvous".into()).spawn(open);
     thread.map_err(|error| format!("no thread: {error}"))?;
     let taken = "set MASTER_PORT to a port that no other program has";
     match opened.recv_timeout(timeout.saturating_add(GRACE)) {

@@ -6,8 +6,8 @@ use super::processes::{Error, Group};
 use crate::ffi::group as shim;
 
 /// Bytes of the first bucket, and of the others at most: PyTorch's numbers.
-const FIRST: i64 = 1 << 20;
-const LIMIT: i64 = 25 << 20;
+const FIRST_BYTES: i64 = 1 << 20;
+const BUCKET_BYTES: i64 = 25 << 20;
 
 /// Averages the gradients of some parameters over a group.
 ///
@@ -22,15 +22,27 @@ pub struct Reducer {
 }
 
 impl Reducer {
-    /// For these parameters, in the order in which the network uses them. A parameter has one
-    /// reducer at a time.
+    /// A reducer for these parameters, in the order in which the network uses them, with PyTorch's
+    /// sizes of buckets. A parameter has one reducer at a time.
+    ///
+    /// # Errors
+    /// If libtorch refuses the parameters.
     pub fn new(group: &Group, params: &[Tensor]) -> Result<Self, Error> {
-        Self::with_buckets(group, params, [FIRST, LIMIT])
+        Self::with_buckets(group, params, FIRST_BYTES, BUCKET_BYTES)
     }
 
-    /// The same with other sizes in bytes of the first bucket and of all others.
-    pub fn with_buckets(group: &Group, params: &[Tensor], bytes: [i64; 2]) -> Result<Self, Error> {
-        let made = shim::Reducer::new(&group.0.shim, params, bytes);
+    /// A reducer for these parameters whose first bucket has at most `first_bytes` bytes of
+    /// gradients and each other at most `bucket_bytes`; see [`new`](Self::new).
+    ///
+    /// # Errors
+    /// If libtorch refuses the parameters.
+    pub fn with_buckets(
+        group: &Group,
+        params: &[Tensor],
+        first_bytes: i64,
+        bucket_bytes: i64,
+    ) -> Result<Self, Error> {
+        let made = shim::Reducer::new(&group.0.shim, params, [first_bytes, bucket_bytes]);
         let shim = made.map_err(|reason| group.error("making buckets of gradients", reason))?;
         Ok(Self { group: group.clone(), shim })
     }
@@ -51,7 +63,7 @@ impl Reducer {
         self.shim.arm();
     }
 
-    /// After the backward pass: waits for the sums; gradients are then the means over all
+    /// Waits for the sums, after the backward pass; gradients are then the means over all
     /// processes.
     pub fn finish(&self) -> Result<(), Error> {
         self.shim.finish().map_err(|reason| self.group.error("mean of the gradients", reason))

@@ -48,11 +48,11 @@ pub(crate) fn gathered(own: &[i64]) -> (Vec<i64>, Vec<Range<usize>>) {
     (all, group.own_ranges(own.len()))
 }
 
-/// Random numbers for a tensor of this shape, whose first axis is samples: `draw` is given a shape
-/// and draws from libtorch's generator. Within a group they are drawn for all processes' samples,
-/// of which this one takes its own: the generators of all processes, which begin alike, stay alike,
-/// and a sample gets what it would get in a single process.
-pub fn drawn(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Tensor {
+/// Draws random numbers `[samples, ...]` for this process's samples of a batch: `draw` is given a
+/// shape and draws from libtorch's generator. Within a group it draws for the samples of all
+/// processes, of which this one takes its own: the generators of all processes, which begin alike,
+/// stay alike, and a sample gets what it would get in a single process.
+pub fn draw_for_batch(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Tensor {
     let _alone = rng::exclusive();
     let Some(group) = current() else { return draw(shape) };
     let mut whole = shape.to_vec();

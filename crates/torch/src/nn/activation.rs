@@ -18,7 +18,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// As operations of a graph.
+    /// Adds the activation to `graph`, applied to `x`, and gives its result.
     pub fn graph(self, graph: &mut Graph, x: Value) -> Value {
         match self {
             Activation::None => x,

@@ -28,7 +28,8 @@ pub fn attention(qkv: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode
     attention_at(&group::own_rows(qkv[0].size()[0] as usize), qkv, mask, rate, mode)
 }
 
-/// The same for some samples of a larger batch, as in [`keyed_dropout_at`].
+/// [`attention`] for some samples of a larger batch, which get the dropout that they have in the
+/// whole, as in [`keyed_dropout_at`].
 pub(super) fn attention_at(
     samples: &[Range<usize>],
     [q, k, v]: [&Tensor; 3],

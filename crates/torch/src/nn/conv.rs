@@ -103,7 +103,8 @@ impl Conv2d {
         std::iter::once(&self.weight).chain(&self.bias)
     }
 
-    /// As an operation of a graph, in a network for inference; panics in others.
+    /// Adds the layer to `graph`, applied to `x`, and gives its result. Panics in networks that are
+    /// not for [inference](crate::Inference).
     pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
         self.folded.as_ref().expect("a network for inference").graph(graph, x, None)
     }

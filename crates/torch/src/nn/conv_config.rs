@@ -62,12 +62,12 @@ impl ConvConfig {
         Self { groups: channels, init, ..Self::new(channels, channels, kernel) }
     }
 
-    /// The same with another stride.
+    /// This configuration with another stride.
     pub fn stride(self, stride: i64) -> Self {
         Self { stride, ..self }
     }
 
-    /// The same with a bias.
+    /// This configuration with a bias.
     pub fn with_bias(self) -> Self {
         Self { bias: true, ..self }
     }

@@ -47,7 +47,7 @@ enum Layers {
 struct Apart {
     conv: Conv2d,
     norm: BatchNorm,
-    /// The same as one convolution, as its tensors were when it was last asked for.
+    /// Both layers as one convolution, with their tensors as they were when it was last asked for.
     kept: RefCell<Option<Kept>>,
 }
 
@@ -140,8 +140,8 @@ impl ConvNorm {
         }
     }
 
-    /// As operations of a graph, in a network for inference; panics in others. `rest` is added
-    /// before the activation.
+    /// Adds the block to `graph`, applied to `x`, and gives its result; `rest` is added before the
+    /// activation. Panics in networks that are not for [inference](crate::Inference).
     pub fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
         match &self.layers {
             Layers::Folded(folded) => folded.graph(graph, x, rest),

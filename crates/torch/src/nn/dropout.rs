@@ -14,18 +14,19 @@ pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     })
 }
 
-/// The same with other random numbers: which are dropped follows from one number that is drawn and
-/// from their places. On a CPU, in float32 and bfloat16, it takes a fraction of the time, and no
-/// mask is kept. Within a group the rows are taken to be an equal share of a batch's, or of each
-/// of several that were [put together](crate::group::joint).
+/// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode, whose
+/// mask follows from one number that is drawn and from each element's place. On a CPU, in float32
+/// and bfloat16, it takes a fraction of the time of [`dropout`], and no mask is kept. Within a
+/// group the rows are taken to be an equal share of a batch's, or of each of several that were [put
+/// together](crate::group::joint).
 pub fn keyed_dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     keyed_dropout_at(&group::own_rows(x.size()[0] as usize), x, rate, mode)
 }
 
-/// The same for some rows of a larger tensor, those in `rows`, in this order: what is dropped of
-/// them is what is dropped in the whole. Rows of `x` beyond these follow the last of them. Several
-/// processes that each have a part of a batch, and draw as often, drop what a single one does: on a
-/// CPU, in float32 and bfloat16. Panics if `x` has rows and `rows` is empty.
+/// [`keyed_dropout`] for some rows of a larger tensor, those in `rows`, in this order: what is
+/// dropped of them is what is dropped in the whole. Rows of `x` beyond these follow the last of
+/// them. Several processes that each have a part of a batch, and draw as often, drop what a single
+/// one does: on a CPU, in float32 and bfloat16. Panics if `x` has rows and `rows` is empty.
 ///
 /// ```
 /// use torch::nn::keyed_dropout_at;
@@ -45,8 +46,8 @@ pub fn keyed_dropout_at(rows: &[Range<usize>], x: &Tensor, rate: f64, mode: Mode
     on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate, &places(rows, x)))
 }
 
-/// For each range of rows the place of its first number in the whole, and how many of `x` are in
-/// it.
+/// The place in the whole of the first element of each range of rows, and how many elements of `x`
+/// are in the range.
 fn places(rows: &[Range<usize>], x: &Tensor) -> Vec<[i64; 2]> {
     let width = x.size()[1..].iter().product::<i64>();
     let (mut left, mut places) = (x.size()[0], Vec::with_capacity(rows.len()));
@@ -88,8 +89,9 @@ fn shared_noise(x: &Tensor, rate: f64) -> Tensor {
     axes[1..].sort_by_key(|&axis| std::cmp::Reverse(strides[axis as usize]));
     let shape: Vec<i64> = axes.iter().map(|&axis| sizes[axis as usize]).collect();
     let options = (x.kind(), x.device());
-    let noise =
-        group::drawn(&shape, |all| Tensor::empty(all, options).bernoulli_float_(1.0 - rate));
+    let noise = group::draw_for_batch(&shape, |all| {
+        Tensor::empty(all, options).bernoulli_float_(1.0 - rate)
+    });
     let back: Vec<i64> = (0..axes.len() as i64)
         .map(|a| axes.iter().position(|&b| b == a).expect("it") as i64)
         .collect();

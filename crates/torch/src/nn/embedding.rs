@@ -16,7 +16,7 @@ impl Embedding {
         Self { weight: scope.tensor("weight", &[rows, width], Role::Weight, init) }
     }
 
-    /// The same table, used in another place.
+    /// A layer with this one's table, shared and not copied, for another place of the network.
     pub fn shared(&self) -> Self {
         Self { weight: self.weight.shallow_clone() }
     }

@@ -61,7 +61,8 @@ impl Folded {
         Self { weight, bias: shift.to_kind(kind), config, activation, way }
     }
 
-    /// The same as operations of a graph.
+    /// Adds the convolution and its activation to `graph`, applied to `x`, and gives the result;
+    /// `rest` is added before the activation.
     pub(super) fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
         let ConvConfig { stride, groups, padding, .. } = self.config;
         let padding = match padding {
@@ -80,7 +81,7 @@ impl Folded {
         self.run(x, rest, self.activation)
     }
 
-    /// The same before the activation.
+    /// The result of [`forward`](Self::forward) before the activation and without `rest`.
     pub(super) fn without_activation(&self, x: &Tensor) -> Tensor {
         self.run(x, None, Activation::None)
     }

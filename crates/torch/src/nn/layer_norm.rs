@@ -23,7 +23,7 @@ impl LayerNorm {
         }
     }
 
-    /// As an operation of a graph on tokens.
+    /// Adds the layer to `graph`, applied to the tokens `x`, and gives its result.
     pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
         let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
         graph.push(Operation::LayerNorm { weight, bias, eps: self.eps }, &[x])

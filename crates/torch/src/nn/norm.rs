@@ -59,16 +59,17 @@ impl BatchNorm {
         [scale, shift]
     }
 
-    /// By the running statistics, with leaky ReLU behind it, as operations of a graph.
+    /// Adds to `graph` the normalisation of `x` by the running statistics, followed by leaky ReLU,
+    /// and gives its result.
     pub fn graph_relu(&self, graph: &mut Graph, x: Value, slope: f64) -> Value {
         let [scale, shift] = self.affine().each_ref().map(Array::of);
         let x = graph.push(Operation::Affine { scale, shift }, &[x]);
         graph.push(Operation::LeakyRelu(slope), &[x])
     }
 
-    /// `[batch, channels, h, w]` to the same shape.
+    /// Normalises `x` `[batch, channels, h, w]`; the result has its shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        if mode.batch_statistics() && group::whole_batch_norm() {
+        if mode.batch_statistics() && group::sync_batch_norm() {
             return self.over_all(x, mode);
         }
         let (running, momentum) = self.running(mode);
@@ -118,14 +119,15 @@ impl BatchNorm {
         (used.then_some([&self.running_mean, &self.running_var]), momentum.unwrap_or(0.0))
     }
 
-    /// The same, followed by leaky ReLU: `x` where it is positive, `slope · x` elsewhere; a slope
-    /// of 0 is ReLU. On the CPU with batch statistics and channels last both are one operation,
-    /// which passes over memory half as often.
+    /// Normalises `x` `[batch, channels, h, w]` and applies leaky ReLU, which multiplies what is
+    /// negative by `slope`; a slope of 0 is ReLU. On the CPU with batch statistics and channels
+    /// last both are one operation, which passes over memory half as often.
     pub fn forward_relu(&self, x: &Tensor, slope: f64, mode: Mode) -> Tensor {
         self.with_relu(x, [None, None], Bend::leaky(slope), mode, true)
     }
 
-    /// The same with ReLU6: at least 0 and at most 6.
+    /// Normalises `x` `[batch, channels, h, w]` and applies ReLU6, which keeps the result between 0
+    /// and 6; one operation where [`forward_relu`](Self::forward_relu) is one.
     pub fn forward_relu6(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.with_relu(x, [None, None], Bend { slope: 0.0, high: 6.0 }, mode, true)
     }
@@ -155,7 +157,7 @@ impl BatchNorm {
         if let [_, Some(keep)] = residual {
             assert_eq!(keep.size(), &x.size()[..1], "a factor for each sample of {:?}", x.size());
         }
-        if mode.batch_statistics() && group::whole_batch_norm() {
+        if mode.batch_statistics() && group::sync_batch_norm() {
             let [rest, keep] = residual;
             let y = self.over_all(x, mode);
             let y = match keep {

@@ -17,7 +17,7 @@ const GROUPS: usize = 512;
 
 /// What a further bucket costs, in pairs of tokens that attention compares.
 const BUCKET: u64 = 1 << 14;
-/// The same on a GPU, whose operations wait for each other and not for numbers.
+/// What a further bucket costs on a GPU, whose operations wait for each other and not for numbers.
 const GPU_BUCKET: u64 = 1 << 22;
 
 /// Sequences that attention computes together.
@@ -67,36 +67,39 @@ enum Keys {
 }
 
 impl PackedAttention {
-    /// Each token sees its whole sequence. Panics if there is no sequence.
+    /// Attention of each token to its whole sequence, for sequences of these lengths in tokens.
+    /// Panics if there is no sequence.
     pub fn within(lengths: &[usize], device: Device) -> Self {
         Self::within_rows_of(&BatchPart::whole(lengths), lengths.iter().sum(), device)
     }
 
-    /// The same for some sequences of a batch, which lie in the buckets of the whole batch and get
-    /// its dropout; in matrices of `rows` rows: those behind the sequences are filler, which nobody
-    /// sees and which sees nothing (zeros). Panics if the part is empty or has more tokens.
+    /// Attention of each token to its whole sequence, for some sequences of a batch, which lie in
+    /// the buckets of the whole batch and get its dropout; in matrices of `rows` rows: those behind
+    /// the sequences are filler, which nobody sees and which sees nothing (zeros). Panics if the
+    /// part is empty or has more tokens.
     pub fn within_rows_of(part: &BatchPart, rows: usize, device: Device) -> Self {
         Self::new([part; 2], Keys::Queries, rows, false, device)
     }
 
-    /// Each token sees its sequence up to itself. Panics if there is no sequence.
+    /// Causal attention: each token sees its sequence up to itself. Panics if there is no sequence.
     pub fn causal(lengths: &[usize], device: Device) -> Self {
         Self::causal_of(&BatchPart::whole(lengths), device)
     }
 
-    /// The same for some sequences of a batch, which get the dropout that they have in the whole.
+    /// Causal attention for some sequences of a batch, which get the dropout that they have in the
+    /// whole. Panics if the part is empty.
     pub fn causal_of(part: &BatchPart, device: Device) -> Self {
         Self::new([part; 2], Keys::Queries, part.tokens(), true, device)
     }
 
-    /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
-    /// sequence, or they are not as many.
+    /// Cross-attention: each token of sequence i of `queries` sees the whole of sequence i of
+    /// `keys`; both are lengths in tokens. Panics if there is no sequence, or they are not as many.
     pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
         Self::across_of([queries, keys].map(BatchPart::whole).each_ref(), device)
     }
 
-    /// The same for some sequences of a batch, which get the dropout that they have in the whole.
-    /// Panics also if queries and keys are of other ones.
+    /// Cross-attention for some sequences of a batch, which get the dropout that they have in the
+    /// whole. Panics if the part is empty, or queries and keys are parts of different sequences.
     pub fn across_of([queries, keys]: [&BatchPart; 2], device: Device) -> Self {
         Self::new([queries, keys], Keys::Own(None), queries.tokens(), false, device)
     }

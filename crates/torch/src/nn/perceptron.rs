@@ -35,7 +35,7 @@ impl Features for Perceptron {
         self.hidden.iter().fold(x.shallow_clone(), |x, layer| layer.forward(&x).relu())
     }
 
-    fn head(&self) -> &Linear {
+    fn classifier(&self) -> &Linear {
         &self.head
     }
 }

@@ -51,7 +51,7 @@ impl Default for AdamW {
 }
 
 impl AdamW {
-    /// That of BERT, ELECTRA and UDA for text: no bias correction, ε = 1e-6.
+    /// AdamW as BERT, ELECTRA and UDA for text have it: no bias correction, ε = 1e-6.
     pub fn bert() -> Self {
         Self { eps: 1e-6, bias_correction: false, ..Self::default() }
     }

@@ -14,7 +14,7 @@ pub(super) struct Share {
 impl Share {
     /// Shares of nearly equal size: the largest parameters first, each to the process that has the
     /// fewest numbers so far.
-    pub(super) fn new(params: &[Tensor], [rank, size]: [usize; 2]) -> Self {
+    pub(super) fn new(params: &[Tensor], rank: usize, size: usize) -> Self {
         assert!(rank < size, "rank {rank} of {size}");
         let numbers: Vec<usize> = params.iter().map(Tensor::numel).collect();
         let mut order: Vec<usize> = (0..params.len()).collect();
@@ -89,7 +89,7 @@ mod tests {
             let make = |&n: &i64| Tensor::zeros([n], (Kind::Float, Device::Cpu));
             let params: Vec<Tensor> = sizes.iter().map(make).collect();
             let shares: Vec<Share> =
-                (0..processes).map(|rank| Share::new(&params, [rank, processes])).collect();
+                (0..processes).map(|rank| Share::new(&params, rank, processes)).collect();
             let load = |share: &Share| -> i64 { share.own(&sizes, |&n| n).into_iter().sum() };
             let (total, largest) = (sizes.iter().sum::<i64>(), sizes.iter().copied().max());
             prop_assert_eq!(shares.iter().map(load).sum::<i64>(), total);

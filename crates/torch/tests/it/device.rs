@@ -67,7 +67,7 @@ fn copies_keep_their_values_whatever_becomes_of_the_source() {
 #[test]
 #[ignore = "run by another test, as a program"]
 fn program() {
-    device::share_cores().unwrap();
+    device::reexec_with_passive_spin().unwrap();
     let (spin, arguments) = (std::env::var("GOMP_SPINCOUNT"), std::env::args().count());
     let text = format!("{} {spin:?} {arguments}", std::process::id());
     std::fs::write(std::env::var("SAYS").unwrap(), text).unwrap();

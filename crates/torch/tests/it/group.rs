@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use torch::group::{Ended, Group, Launch, Meeting, Reduce, Reducer};
+use torch::group::{Ended, Group, Launch, Reduce, Reducer, Rendezvous};
 use torch::{BatchPart, Device, Kind, Mode, Net, Params, Role, Tensor, nn, no_grad};
 
 /// The variables that tell a child which case it is and where to write.
@@ -42,9 +42,9 @@ fn all_well(case: &str, size: usize) {
     assert!(ended.killed.is_empty() && ended.first.is_none());
 }
 
-fn meeting(seconds: u64) -> Meeting {
-    let meeting = Meeting::of_environment().expect("variables").expect("a group");
-    Meeting { timeout: Duration::from_secs(seconds), ..meeting }
+fn rendezvous(seconds: u64) -> Rendezvous {
+    let rendezvous = Rendezvous::from_env().expect("variables").expect("a group");
+    Rendezvous { timeout: Duration::from_secs(seconds), ..rendezvous }
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn child() {
 }
 
 fn operations() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let (rank, size) = (group.rank() as i64, group.size() as i64);
     let total = size * (size - 1) / 2;
     for kind in [Kind::Float, Kind::Double, Kind::BFloat16, Kind::Int64] {
@@ -118,7 +118,7 @@ fn operations() {
         assert_eq!(t.double_value(&[999]), (i as i64 * size + total) as f64);
     }
     let words: &[u8] = if rank == 0 { b"from the first" } else { b"" };
-    assert_eq!(group.from_first(words).expect("bytes"), b"from the first");
+    assert_eq!(group.broadcast_bytes(words).expect("bytes"), b"from the first");
     assert!(group.any(rank == 1).expect("one says so"));
     assert!(!group.any(false).expect("none says so"));
     // Within the group, and without it.
@@ -137,13 +137,13 @@ fn two_and_four_processes_compute_together() {
 
 /// Gradients of shares of a batch are averaged to that of the whole, parameter by parameter.
 fn reducer() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let (rank, size) = (group.rank() as i64, group.size() as i64);
     let options = (Kind::Float, Device::Cpu);
     let make = |i: i64| ((Tensor::arange(40, options) + i).sin()).view([4, 10]);
     let params: Vec<Tensor> = (0..5).map(|i| make(i).set_requires_grad(true)).collect();
     // A bucket takes two of them, the first one takes one.
-    let reducer = Reducer::with_buckets(&group, &params, [160, 320]).expect("buckets");
+    let reducer = Reducer::with_buckets(&group, &params, 160, 320).expect("buckets");
     assert_eq!(reducer.buckets(), 3);
     let samples = (Tensor::arange(8 * 10, options) * 0.7).cos().view([8, 10]);
     let loss = |x: &Tensor, with_last: bool| {
@@ -175,7 +175,7 @@ fn reducer() {
             p.shallow_clone().copy_(f);
         }
     });
-    let reducer = Reducer::with_buckets(&group, &params, [160, 320]).expect("buckets");
+    let reducer = Reducer::with_buckets(&group, &params, 160, 320).expect("buckets");
     // In two parts: only the second is sent.
     let half = own.size()[0] / 2;
     (loss(&own.narrow(0, 0, half), false) * 0.5).backward();
@@ -215,7 +215,7 @@ fn gradients_of_shares_are_averaged_while_the_backward_pass_runs() {
 
 /// Batch norm over the shares of a batch is batch norm over the batch, gradients included.
 fn norm() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let (rank, size) = (group.rank() as i64, group.size() as i64);
     let options = (Kind::Float, Device::Cpu);
     let wave = |n: i64, step: f64| (Tensor::arange(n, options) * step).sin();
@@ -284,7 +284,7 @@ impl Net for Noisy {
 
 /// A sample gets the noise that it gets in a single process.
 fn noise() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let (rank, size) = (group.rank() as i64, group.size() as i64);
     let options = (Kind::Float, Device::Cpu);
     let make = |scope: &mut torch::Scope<'_>| {
@@ -369,7 +369,7 @@ fn noise_belongs_to_samples_not_to_processes() {
 
 /// Rank 2 kills itself between two operations; the others name it.
 fn gone() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let t = Tensor::ones([1000], (Kind::Float, Device::Cpu));
     group.all_reduce(&t, Reduce::Sum).expect("all are there");
     if group.rank() == 2 {
@@ -384,7 +384,7 @@ fn gone() {
 }
 
 #[test]
-fn o37_a_killed_rank_is_named_by_the_others() {
+fn a_killed_rank_is_named_by_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let began = Instant::now();
     let ended = ranks("gone", 4, folder.path());
@@ -400,7 +400,7 @@ fn o37_a_killed_rank_is_named_by_the_others() {
 
 /// Rank 1 kills itself; rank 2 waits for nobody but rank 0, and so sees it end only.
 fn waits_for_first() {
-    let group = Group::join(&meeting(60)).expect("all come");
+    let group = Group::join(&rendezvous(60)).expect("all come");
     let t = Tensor::ones([1000], (Kind::Float, Device::Cpu));
     group.all_reduce(&t, Reduce::Sum).expect("all are there");
     let error = match group.rank() {
@@ -410,7 +410,7 @@ fn waits_for_first() {
             let _ = Command::new("sh").args(["-c", &kill]).status();
             return;
         }
-        _ => group.from_first(&[]).expect_err("rank 0 sends nothing"),
+        _ => group.broadcast_bytes(&[]).expect_err("rank 0 sends nothing"),
     };
     group.leave("another is gone");
     panic!("{error}");
@@ -432,7 +432,7 @@ fn late() {
     if std::env::var("RANK").is_ok_and(|rank| rank == "1") {
         return;
     }
-    let error = Group::join(&meeting(3)).expect_err("one is missing");
+    let error = Group::join(&rendezvous(3)).expect_err("one is missing");
     panic!("{error}");
 }
 
@@ -452,19 +452,19 @@ fn a_port_of_another_program_is_named_within_the_time_out() {
     let port = other.local_addr().expect("an address").port();
     let timeout = Duration::from_secs(2);
     for rank in [0, 1] {
-        let meeting = Meeting {
+        let rendezvous = Rendezvous {
             host: "127.0.0.1".into(),
             port,
             rank,
             local_rank: rank,
             size: 2,
-            served: false,
+            external_store: false,
             name: "test".into(),
             timeout,
             launcher: None,
         };
         let began = Instant::now();
-        let error = Group::join(&meeting).expect_err("another program").to_string();
+        let error = Group::join(&rendezvous).expect_err("another program").to_string();
         assert!(began.elapsed() < timeout + Duration::from_secs(5), "{:?}", began.elapsed());
         assert!(error.contains("MASTER_PORT") && !error.contains("frame #"), "{error}");
         assert!(error.contains(&port.to_string()), "{error}");

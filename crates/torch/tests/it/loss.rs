@@ -1,7 +1,7 @@
 //! Losses against float64 numpy, and what must hold of a divergence.
 
 use proptest::prelude::*;
-use torch::loss::{cross_entropy, kl_divergence, smooth, soft_cross_entropy};
+use torch::loss::{cross_entropy, kl_divergence, smoothed_targets, soft_cross_entropy};
 use torch::{Kind, Tensor};
 
 use crate::golden;
@@ -18,7 +18,7 @@ fn losses_are_those_of_float64() {
     let [logits, labels, soft] = ["logits", "labels", "soft"].map(|key| &arrays[key]);
     close(&soft_cross_entropy(logits, soft), &arrays["soft_cross_entropy"]);
     close(&cross_entropy(logits, labels), &arrays["cross_entropy"]);
-    let targets = smooth(labels, 5, 0.1);
+    let targets = smoothed_targets(labels, 5, 0.1);
     close(&targets, &arrays["smooth"]);
     close(&soft_cross_entropy(logits, &targets), &arrays["smoothed_cross_entropy"]);
     close(&kl_divergence(soft, logits), &arrays["kl_divergence"]);

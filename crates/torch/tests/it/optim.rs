@@ -126,11 +126,11 @@ fn state_that_does_not_fit_is_named_and_changes_nothing() {
     state.insert("sgd.momentum.x".to_owned(), Tensor::from(1f32));
     let Err(StoreError::Mismatch(error)) = optimizer.load_state(&state) else { panic!() };
     assert_eq!(error.missing, ["rmsprop.momentum.conv.bias"]);
-    assert_eq!(error.surplus, ["sgd.momentum.x"]);
-    assert_eq!(error.shapes[0].name, "rmsprop.momentum.norm.weight");
+    assert_eq!(error.unexpected, ["sgd.momentum.x"]);
+    assert_eq!(error.mismatched[0].name, "rmsprop.momentum.norm.weight");
     assert_eq!(
         error.to_string(),
-        "tensors do not fit: 1 missing: rmsprop.momentum.conv.bias; 1 surplus: sgd.momentum.x; \
+        "tensors do not fit: 1 missing: rmsprop.momentum.conv.bias; 1 unexpected: sgd.momentum.x; \
          1 of another shape: rmsprop.momentum.norm.weight is [2], not [13]"
     );
     assert_eq!(optimizer.steps(), 0);

@@ -31,9 +31,9 @@ fn every_difference_is_reported_and_nothing_changes() {
     let before: Vec<_> = params.tensors().into_iter().map(|(_, t)| t.copy()).collect();
     let error = params.load(&given).unwrap_err();
     assert_eq!(error.missing, ["fc.weight", "bn1.running_var"]);
-    assert_eq!(error.surplus, ["head.weight"]);
+    assert_eq!(error.unexpected, ["head.weight"]);
     let shape = ShapeError { name: "fc.bias".to_owned(), wanted: vec![3], found: vec![3, 1] };
-    assert_eq!(error.shapes, [shape]);
+    assert_eq!(error.mismatched, [shape]);
     assert!(params.iter().zip(&before).all(|(p, b)| p.tensor == *b));
 }
 

@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use metrics::Metric;
 
-use super::Run;
+use super::{Logged, Run};
 use crate::checkpoint::Best;
 use crate::outcome::FitError;
-use crate::pace::Pace;
 use crate::resume::tensors;
 use crate::{Objective, StepLog};
 
@@ -19,22 +18,19 @@ impl<O: Objective> Run<'_, O> {
         // Reading waits for the work that the device still has to do, which belongs to the steps.
         self.training.add(0, clock);
         let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
-        let operations = self.state.operations;
-        values.extend((operations > 0).then(|| ("flop".to_owned(), operations as f64)));
+        let flops = self.state.flops;
+        values.extend((flops > 0).then(|| ("flop".to_owned(), flops as f64)));
         values.extend(grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
         values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
         values.extend(loss.notes.iter().map(|(n, v)| (format!("note/{n}"), *v)));
         self.record(&values)?;
 
         let (at, seconds) = (self.at(), self.seconds());
-        let since = Pace {
-            units: self.training.units - self.logged.0,
-            seconds: self.training.seconds - self.logged.1,
-        };
-        let operations_since = (operations - self.logged.2) as f64;
-        self.logged = (self.training.units, self.training.seconds, operations);
+        let since = self.training.minus(self.logged.training);
+        let flops_per_second = since.rate(flops - self.logged.flops);
+        self.logged = Logged { training: self.training, flops };
         let taken = at.step - self.resumed_from.unwrap_or(0);
-        let a_step = self.start.0.elapsed().as_secs_f64() / taken as f64;
+        let a_step = self.clock.began.elapsed().as_secs_f64() / taken as f64;
         self.callback.logged(&StepLog {
             at,
             loss,
@@ -42,12 +38,8 @@ impl<O: Objective> Run<'_, O> {
             grad_norm,
             throughput: since.per_second(),
             unit: self.options.throughput.unit,
-            operations,
-            operations_per_second: if since.seconds > 0.0 {
-                operations_since / since.seconds
-            } else {
-                0.0
-            },
+            flops,
+            flops_per_second,
             seconds,
             seconds_left: a_step * (at.steps - at.step) as f64,
         });
@@ -63,7 +55,7 @@ impl<O: Objective> Run<'_, O> {
         self.callback.evaluated(at, &metrics);
         self.state.evaluation = metrics;
         let metrics = &self.state.evaluation;
-        let Some(wanted) = self.options.best else { return Ok(false) };
+        let Some(wanted) = self.options.select_by else { return Ok(false) };
         let Some(metric) = metrics.iter().find(|m| m.name == wanted) else {
             let given = metrics.iter().map(|m| m.name.clone()).collect();
             return Err(FitError::NoMetric { metric: wanted.to_owned(), given });

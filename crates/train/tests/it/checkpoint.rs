@@ -130,7 +130,7 @@ fn tensors_that_do_not_fit_are_named() {
     student.rename_confidence("surety");
     let error = checkpoint.restore(&student).unwrap_err();
     let CheckpointError::Mismatch { faults, .. } = error else { panic!("{error}") };
-    assert_eq!(faults, ["state.surety is missing", "state.confidence is surplus"]);
+    assert_eq!(faults, ["state.surety is missing", "state.confidence is unexpected"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use metrics::Metric;
 use torch::optim::{OptimConfig, Optimizer, RmsProp};
@@ -53,7 +54,7 @@ pub(crate) struct Student {
     confidence: Tensor,
     confidence_name: &'static str,
     latest: Tensor,
-    operations: u64,
+    flops: u64,
 }
 
 impl Student {
@@ -64,7 +65,7 @@ impl Student {
         let confidence = Tensor::zeros([3], (Kind::Float, Device::Cpu));
         let latest = confidence.copy();
         let confidence_name = "confidence";
-        Self { net, params, ema, average, confidence, confidence_name, latest, operations: 0 }
+        Self { net, params, ema, average, confidence, confidence_name, latest, flops: 0 }
     }
 
     pub(crate) fn optimizer(&self) -> Optimizer {
@@ -103,7 +104,7 @@ impl Objective for Student {
     fn loss(&mut self, batch: Batch, _at: Progress) -> Loss {
         let before = flops::counted();
         let logits = self.net.forward(&batch.images, Mode::Train);
-        self.operations += flops::counted() - before;
+        self.flops += flops::counted() - before;
         // The state decides how classes weigh, so that a lost state shows in the weights.
         let weights: Tensor = 1.0 / (1.0 + &self.confidence);
         let each = loss::cross_entropy(&logits, &batch.labels);
@@ -122,8 +123,8 @@ impl Objective for Student {
         let _ = self.confidence.lerp_(&self.latest, 0.2);
     }
 
-    fn operations(&self) -> u64 {
-        self.operations
+    fn flops(&self) -> u64 {
+        self.flops
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -135,8 +136,8 @@ impl Objective for Student {
 
 impl Batch {
     /// One process's share.
-    pub(crate) fn share(self, [rank, size]: [usize; 2]) -> Batch {
-        let own = train::parallel::share(self.labels.size()[0] as usize, [rank, size]);
+    pub(crate) fn share(self, rank: usize, size: usize) -> Batch {
+        let own = train::parallel::equal_shard(self.labels.size()[0] as usize, rank, size);
         let own = own.expect("a multiple");
         let narrow = |t: Tensor| t.narrow(0, own.start as i64, own.len() as i64);
         Batch { images: narrow(self.images), labels: narrow(self.labels) }
@@ -187,9 +188,9 @@ impl Setup {
 
     pub(crate) fn options(&self) -> FitOptions<'_> {
         FitOptions {
-            best: self.best,
+            select_by: self.best,
             recipe: &self.recipe,
-            seconds: self.seconds,
+            time_limit: self.seconds.map(Duration::from_secs_f64),
             throughput: Throughput { unit: "images", per_step: 8 },
             ..FitOptions::new(&self.config, &self.cadence)
         }

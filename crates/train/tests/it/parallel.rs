@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use metrics::Metric;
-use torch::group::{Ended, Group, Launch, Meeting};
+use torch::group::{Ended, Group, Launch, Rendezvous};
 use torch::optim::{OptimConfig, RmsProp, Sgd};
 use torch::{Device, Kind, Params, Role, Tensor, group};
 use train::{
@@ -45,8 +45,8 @@ fn well(case: &str, size: usize, folder: &Path, stop_at: u64) {
 }
 
 fn join() -> Group {
-    let meeting = Meeting::of_environment().expect("variables").expect("a group");
-    Group::join(&Meeting { timeout: Duration::from_secs(60), ..meeting }).expect("all come")
+    let rendezvous = Rendezvous::from_env().expect("variables").expect("a group");
+    Group::join(&Rendezvous { timeout: Duration::from_secs(60), ..rendezvous }).expect("all come")
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn train_on(
     let setup = setup(way);
     let mut student = lab::Student::new();
     let mut optimizer = setup.config.optim.build(student.params());
-    let place = group.map_or([0, 1], |group| [group.rank(), group.size()]);
-    let stage = match place[0] {
+    let (rank, size) = group.map_or((0, 1), |group| (group.rank(), group.size()));
+    let stage = match rank {
         0 => StageDir::open(folder).expect("the stage's folder"),
         _ => StageDir::beside(Path::new("/nowhere")),
     };
@@ -151,7 +151,7 @@ fn train_on(
     let options = FitOptions { parallel: parallel.as_ref(), ..setup.options() };
     let batch = |step| {
         meanwhile(step);
-        Ok::<_, std::io::Error>(lab::batch(step).share(place))
+        Ok::<_, std::io::Error>(lab::batch(step).share(rank, size))
     };
     let evaluate = |student: &mut lab::Student, at: Progress| {
         if at.step == STOPPED_AT && std::env::var(CASE).is_ok_and(|case| case == "signal") {
@@ -159,7 +159,7 @@ fn train_on(
             return Err(std::io::Error::other("stopped"));
         }
         // Each process measures something else; rank 0's counts.
-        let accuracy = student.accuracy() + place[0] as f64 * at.step as f64;
+        let accuracy = student.accuracy() + rank as f64 * at.step as f64;
         Ok(vec![Metric::higher("accuracy", "", accuracy)])
     };
     let outcome = train::fit(
@@ -329,7 +329,7 @@ impl Objective for Tokens {
         Loss::new().term("nll", 1.0, loss)
     }
 
-    fn operations(&self) -> u64 {
+    fn flops(&self) -> u64 {
         self.seen
     }
 }
@@ -365,7 +365,7 @@ fn steps_on(
     (tokens.weight.double_value(&[]), told)
 }
 
-/// Case O-36: rank 0 has one token of 4, rank 1 three of 1: 1.75, not 2.5, and the gradient alike.
+/// Rank 0 has one token of 4, rank 1 three of 1: 1.75, not 2.5, and the gradient alike.
 fn counts(group: &Group) {
     let own: &[f32] = if group.rank() == 0 { &[4.0] } else { &[1.0, 1.0, 1.0] };
     let (weight, told) = steps_on(group, own, false, 1);
@@ -400,7 +400,7 @@ fn processes_with_unequal_counts_do_the_same_together() {
 }
 
 #[test]
-fn o36_a_mean_over_tokens_is_over_those_of_all() {
+fn a_mean_over_tokens_is_over_those_of_all() {
     let folder = tempfile::tempdir().expect("a folder");
     well("counts", 2, folder.path(), NEVER);
 }
@@ -417,7 +417,7 @@ fn train_killed(folder: &Path, group: &Group) -> Result<Vec<u32>, train::FitErro
 }
 
 #[test]
-fn o37_a_killed_rank_ends_the_others_and_the_checkpoint_is_whole() {
+fn a_killed_rank_ends_the_others_and_the_checkpoint_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let ended = ranks("killed", 4, folder.path(), NEVER);
     assert_eq!((ended.first, ended.killed.len()), (Some(2), 0), "{:?}", ended.statuses);

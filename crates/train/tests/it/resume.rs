@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(&resumed.evaluation, &summary.evaluation);
         // Eight images of 6x6 a step: the convolution has no gradient of its input to compute.
         let a_step = 8 * (2 * (2 * 6 * 36 * 9) + 3 * (2 * 3 * 6));
-        prop_assert_eq!((summary.operations, resumed.operations), (STEPS * a_step, STEPS * a_step));
+        prop_assert_eq!((summary.flops, resumed.flops), (STEPS * a_step, STEPS * a_step));
         let best = |folder: &tempfile::TempDir| {
             let stage = train::StageDir::open(folder.path()).unwrap();
             let best = stage.checkpoints().best().unwrap().unwrap();

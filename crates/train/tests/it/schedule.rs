@@ -93,6 +93,8 @@ fn ramps() {
     let values =
         [(0, 2.0), (750, 2.0), (875, 2.0 * (-3.125_f64).exp()), (1000, 2.0 * (-12.5_f64).exp())];
     check(down, 1000, &values);
+    let late = "kind = 'delayed'\nvalue = 3\nuntil = 0.3";
+    check(late, 10, &[(0, 0.0), (2, 0.0), (3, 3.0), (10, 3.0)]);
 }
 
 #[test]
@@ -143,6 +145,8 @@ fn a_fault_is_named() {
     assert_eq!(message, "schedule: to = 2 is not between 0 and `from`");
     let message = fault("kind = 'sigmoid-ramp-up'\nvalue = 1\nover = 0");
     assert_eq!(message, "schedule: over = 0 is not in (0, 1]");
+    let message = fault("kind = 'delayed'\nvalue = 1\nuntil = 1.5");
+    assert_eq!(message, "schedule: until = 1.5 is not in [0, 1]");
     let message = fault("kind = 'linear'\nfrom = 1\nto = nan");
     assert_eq!(message, "schedule: to = NaN is not finite");
     let unknown = toml::from_str::<Schedule>("kind = 'linear'\nfrom = 1\nto = 2\nwarm = 3");
@@ -152,7 +156,7 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..13).prop_map(
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..14).prop_map(
         |(from, part, rate, warmup, over, kind)| {
             let to = from * part * 0.999;
             match kind {
@@ -173,6 +177,7 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                     let rule = if part < 0.5 { Rise::Flat } else { Rise::Linear };
                     Schedule::RsqrtDecay { scale: from, warmup, rule }
                 }
+                12 => Schedule::Delayed { value: from, until: part },
                 9 => Schedule::CyclicCosine {
                     from,
                     length: over + part,
@@ -194,7 +199,8 @@ proptest! {
             | Schedule::RampUp { value, .. }
             | Schedule::CosineRampUp { value, .. }
             | Schedule::SigmoidRampUp { value, .. }
-            | Schedule::SigmoidRampDown { value, .. } => value,
+            | Schedule::SigmoidRampDown { value, .. }
+            | Schedule::Delayed { value, .. } => value,
             Schedule::Linear { from, .. }
             | Schedule::Cosine { from, .. }
             | Schedule::DecayFromStart { from, .. }
@@ -224,7 +230,8 @@ proptest! {
             Schedule::CyclicCosine { .. } | Schedule::DecayFromStart { .. } => return Ok(()),
             Schedule::RampUp { .. }
             | Schedule::CosineRampUp { .. }
-            | Schedule::SigmoidRampUp { .. } => (0, false),
+            | Schedule::SigmoidRampUp { .. }
+            | Schedule::Delayed { .. } => (0, false),
         };
         let at = |step| schedule.at(Progress { step, steps });
         let (now, next) = (at(step), at(step + 1));

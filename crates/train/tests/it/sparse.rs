@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use torch::{Device, Kind, Tensor};
-use train::{Logistic, SparseRows, TruncatedSvd};
+use train::{Logistic, LogisticConfig, SparseRows, TruncatedSvd};
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -53,7 +53,8 @@ fn singular_values_and_projections_are_those_of_scikit_learn() {
 fn logistic_regression_of_sparse_rows_is_that_of_scikit_learn() {
     let golden = golden();
     let y = Tensor::from_slice(&golden.y);
-    let ours = Logistic::fit_sparse(1e-9, &sparse(&golden.x), &y, 3, golden.c);
+    let config = LogisticConfig { c: golden.c, tolerance: 1e-9 };
+    let ours = Logistic::fit_sparse(&config, &sparse(&golden.x), &y, 3);
     let weight = far(&ours.weight, &dense(&golden.weight));
     let bias = far(&ours.bias, &Tensor::from_slice(&golden.bias));
     assert!(weight < 1e-4 && bias < 1e-4, "{weight}, {bias}");

@@ -10,14 +10,14 @@ use augment::text::paraphrase_parts::Parts;
 use augment::text::paraphrases::{Amount, Made, Paraphrases, STORE};
 use clap::ValueEnum;
 use data_pipeline::dataset::Part;
-use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{OwnTexts, Reviews, TextSet, clean};
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
 
-use super::device::chosen;
+use super::device::DeviceArg;
 use super::inputs::keep_inputs;
 use super::predict::shard::{self, Shard};
+use super::skip_bad::SkipBad;
 use super::{ranges, say};
 use crate::run::note::note;
 use crate::text::paraphrase_quality::Quality;
@@ -32,79 +32,82 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Make paraphrases of texts, once, for any number of trainings. Started again after a stop, it
-    /// goes on where it was.
+    /// Make paraphrases of texts, once, for any number of trainings. After a stop, the same command
+    /// continues where it was.
     Text(TextArgs),
 }
 
+const SKIP_BAD: &str = "Skip inputs that cannot be read, and report how many. Recipes that read the \
+                        paraphrases must skip the same ones, by `on_bad = \"skip\"` in the table \
+                        `text` (own texts: `data`)";
+
 #[derive(clap::Args)]
+#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD)))]
 struct TextArgs {
-    /// How texts are changed.
+    /// How to change the texts.
     #[arg(long, value_enum)]
     policy: Policy,
-    /// The texts: a file with a text a line, or a table (.csv, .tsv, .jsonl, .parquet); packed by
-    /// gzip or zstd or not.
+    /// Texts: a file with one text per line, or a table (.csv, .tsv, .jsonl, .parquet), which may
+    /// be compressed by gzip or zstd.
     texts: PathBuf,
-    /// The folder of what is made: paraphrases.jsonl, and when all are there quality.json, and
-    /// para_0.txt, para_1.txt, … with a paraphrase a line, which recipes read.
+    /// Folder for the results: paraphrases.jsonl, and once all are made, quality.json and the files
+    /// para_0.txt, para_1.txt, ... with one paraphrase per line, which recipes read.
     out: PathBuf,
-    /// The network that translates the texts: a folder as opus-mt's, or its name in the cache of
-    /// the Hugging Face hub.
+    /// Network that translates the texts: a folder in the format of opus-mt, or a name in the cache
+    /// of the Hugging Face hub.
     #[arg(long, value_name = "FOLDER")]
     forward: String,
-    /// The network that translates back.
+    /// Network that translates back.
     #[arg(long, value_name = "FOLDER")]
     backward: String,
-    /// The language of the texts, as `en`: networks that say which languages they translate are
-    /// checked against it. English with --reviews.
+    /// Language of the texts, as `en`, against which networks that state their languages are
+    /// checked. English with --reviews.
     #[arg(long, value_name = "LANGUAGE", conflicts_with = "reviews")]
     language: Option<String>,
-    /// Paraphrases of each text.
+    /// Paraphrases per text.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = ranges::count::<usize>)]
     paraphrases: usize,
-    /// How freely words are chosen, in both directions: near 0 paraphrases are almost the texts, at
+    /// Sampling temperature in both directions: near 0 paraphrases hardly differ from the texts, at
     /// 1 they are diverse and often wrong.
     #[arg(long, value_name = "T", default_value_t = 0.9, value_parser = ranges::from_0)]
     temperature: f64,
-    /// The seed of the choices.
+    /// Seed of the sampling.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Texts that are made at a time: what a stop loses at most.
+    /// Texts to paraphrase at a time; a stop loses at most these.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = ranges::count::<usize>)]
     batch: usize,
-    /// Make the I-th of N parts, `1/N` to `N/N`, while other processes make the others, in the same
-    /// folder; what comes out has the same bytes.
+    /// Make the I-th of N parts, `1/N` to `N/N`, while other processes make the others in the same
+    /// folder. The result has the same bytes.
     #[arg(long, value_name = "I/N", value_parser = shard::parse, default_value = "1/1")]
     shard: Shard,
-    /// `texts` is the folder of a published set (imdb, yelp-2, yelp-5, amazon-2, amazon-5, dbpedia,
-    /// ag-news): paraphrases of what the recipes take as its unlabelled texts, cleaned as they are.
+    /// Read TEXTS as the folder of a published set (imdb, yelp-2, yelp-5, amazon-2, amazon-5,
+    /// dbpedia, ag-news), and paraphrase the texts that recipes take as its unlabelled ones,
+    /// cleaned in the same way.
     #[arg(long, value_name = "SET", value_parser = set_of_reviews, conflicts_with_all = ["text_column", "clean"])]
     reviews: Option<Reviews>,
-    /// The column of texts in a table.
+    /// Column of texts in a table.
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
-    /// Clean the texts as UDA cleans reviews: no <br />, no links.
+    /// Remove `<br />` and links from the texts, as UDA does for reviews.
     #[arg(long)]
     clean: bool,
-    /// Leave out rows that cannot be read, and say how many. Who reads the paraphrases has to leave
-    /// out the same: recipes by `on_bad = "skip"`.
-    #[arg(long)]
-    skip_bad: bool,
-    /// Examples that are shown at the end.
+    #[command(flatten)]
+    skip_bad: SkipBad,
+    /// Examples to show at the end.
     #[arg(long, value_name = "N", default_value_t = 3)]
     examples: usize,
-    /// `auto`, `cpu`, `cuda` or `cuda:N`.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads on the CPU, at most four times the processors; as many as these if not given. They
-    /// change no bit of what is made.
+    #[command(flatten)]
+    device: DeviceArg,
+    /// Threads on the CPU, at most four times the processors; by default as many as processors. The
+    /// result does not depend on it.
     #[arg(long, value_parser = ranges::threads)]
     threads: Option<usize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Policy {
-    /// Into another language and back
+    /// Translate into another language and back
     BackTranslation,
 }
 
@@ -128,14 +131,14 @@ fn set_of_reviews(text: &str) -> Result<Reviews, String> {
 }
 
 fn read(args: &TextArgs) -> Result<Vec<String>> {
-    let on_bad = if args.skip_bad { OnBadInput::Skip } else { OnBadInput::Error };
+    let on_bad = args.skip_bad.on_bad_input();
     let tell = |set: &TextSet| set.notes().iter().for_each(|line| note(line));
     if let Some(set) = args.reviews {
         let all = set.read(&args.texts, Part::Extra, on_bad)?;
         tell(&all);
         return Ok(all.examples().iter().map(|example| example.texts.a.clone()).collect());
     }
-    let reader = OwnTexts { text: args.text_column.clone(), on_bad, ..OwnTexts::default() };
+    let reader = OwnTexts { text: args.text_column.clone().into(), on_bad, ..OwnTexts::default() };
     let set = reader.read(std::slice::from_ref(&args.texts))?;
     tell(&set);
     let texts = set.examples().iter().map(|example| &example.texts.a);
@@ -162,7 +165,7 @@ fn keep_texts(args: &TextArgs) -> Result<()> {
 fn back_translation(args: &TextArgs) -> Result<()> {
     keep_texts(args)?;
     let texts = read(args)?;
-    let device = chosen(&args.device)?;
+    let device = args.device.chosen()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let threads = args.threads.unwrap_or(cores);
     let open = |asked: &str| {

@@ -7,34 +7,34 @@ use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
 
-use super::whom::{Whom, repetition};
+use super::reply_network::{ReplyNetwork, repetition};
 use crate::dialog::responder::Choice;
 use crate::run::experiment::Predictor;
 use session::Session;
 
-/// Who is talked to, and how it chooses its words.
+/// The network that is talked to, and how its replies are found.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    whom: Whom,
-    /// Replies follow from this number and from what was said: the same chat comes again.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    draws: u64,
-    /// Give the likeliest reply that a beam search of this width finds, in place of the best one
-    /// drawn: for comparison, the same each time.
+    network: ReplyNetwork,
+    /// Seed of the sampling: the same seed and turns give the same replies.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sampling_seed: u64,
+    /// Give the likeliest reply that a beam search of this width finds, in place of the best of
+    /// those that are sampled: for comparison, without randomness.
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    #[arg(conflicts_with_all = ["candidates", "temperature", "top_k", "top_p", "draws"])]
+    #[arg(conflicts_with_all = ["candidates", "temperature", "top_k", "top_p", "sampling_seed"])]
     beam: Option<u16>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     train::signals::install().context("Ctrl-C cannot be watched for")?;
-    let responder = args.whom.open()?;
+    let responder = args.network.open()?;
     let choice = match args.beam.map(usize::from) {
-        None => args.whom.choice(&responder),
+        None => args.network.choice(&responder),
         Some(width) => {
             let repetition = repetition(width);
-            Choice { beam: Some(width), repetition, ..args.whom.choice(&responder) }
+            Choice { beam: Some(width), repetition, ..args.network.choice(&responder) }
         }
     };
     let by_hand = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -42,5 +42,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let name = super::plain_text::shown(&responder.about());
         super::say(&format!("You talk to {name}. /help says what else there is."))?;
     }
-    Session::new(&responder, choice, args.draws, by_hand).run()
+    Session::new(&responder, choice, args.sampling_seed, by_hand).run()
 }

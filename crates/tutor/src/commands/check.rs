@@ -16,7 +16,7 @@ use crate::run::note::note;
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// `paper/row`, `paper`, or a TOML file.
+    /// Recipe: `paper/row`, `paper`, or a TOML file.
     recipe: Option<String>,
     #[command(flatten)]
     changes: Changes,
@@ -26,11 +26,12 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Planned {
-    /// What `tutor fit` would do with these pictures or texts, and the recipe that it would run.
+    /// Say what `tutor fit` would do with these images or texts, and print the recipe that it would
+    /// run.
     Fit(Box<Data>),
-    /// What `tutor pretrain` would do with these texts, and the recipe that it would run.
+    /// Say what `tutor pretrain` would do with these texts, and print the recipe that it would run.
     Pretrain(Box<Texts>),
-    /// What `tutor finetune` would do, and the recipe that it would run.
+    /// Say what `tutor finetune` would do, and print the recipe that it would run.
     Finetune {
         #[command(subcommand)]
         task: Task,

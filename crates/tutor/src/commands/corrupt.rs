@@ -18,33 +18,32 @@ use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
 use serde::{Deserialize, Serialize};
 
+use super::error_text::error_text;
 use super::inputs::keep_inputs;
 use super::say;
-use super::skipped::{bad_image, skipped_by};
-use super::told::told_once;
+use super::skip_bad::{SkipBad, bad_image, suggest_skip_bad};
 use crate::run::files;
 use crate::run::note::note;
 
 /// What is corrupted and how.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of images; sub-folders are searched too.
+    /// Folder of images, searched with its sub-folders.
     images: PathBuf,
-    /// Where copies go: `OUT/<corruption>/<severity>/<path of the image>.png`.
+    /// Folder for the copies: `OUT/<corruption>/<severity>/<path of the image>.png`.
     out: PathBuf,
-    /// Severities: one, several (`1,3,5`) or a range (`1..5`, both included).
+    /// Severities: one, several (`1,3,5`) or a range (`1..5`, both ends included).
     #[arg(long, default_value = "1..5", value_parser = severities)]
     severity: Severities,
-    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all`
-    /// adds the four extra ones and ours.
+    /// Corruption by name; by default the fifteen of ImageNet-C. `all` adds the four extra ones and
+    /// ours. May be given several times.
     #[arg(long, value_name = "NAME")]
     corruption: Vec<String>,
-    /// What the random ones are keyed by, with the path of each image.
+    /// Seed of the random corruptions; each image's also depends on its path.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// What to do with an image that does not decode: `error` or `skip`.
-    #[arg(long, default_value = "error", value_parser = on_bad)]
-    on_bad: OnBad,
+    #[command(flatten)]
+    skip_bad: SkipBad,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,14 +70,6 @@ fn severities(text: &str) -> Result<Severities, String> {
         Err(format!("`{text}` holds no severity"))
     } else {
         Ok(Severities(found))
-    }
-}
-
-fn on_bad(text: &str) -> Result<OnBad, String> {
-    match text {
-        "error" => Ok(OnBad::Error),
-        "skip" => Ok(OnBad::Skip),
-        _ => Err("`error` or `skip`".into()),
     }
 }
 
@@ -231,7 +222,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let corruptions = corruptions(&args.corruption)?;
     let Severities(severities) = &args.severity;
     let files = files_below(&args.images)?;
-    ensure!(!files.is_empty(), "{}: no .jpg, .jpeg or .png images", args.images.display());
     one_name_each(&files)?;
     keep_inputs(&args.out, std::slice::from_ref(&args.images))?;
     let depth = depth(&args.images);
@@ -270,7 +260,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                     noticed.lock().unwrap_or_else(PoisonError::into_inner).add(&seen);
                 }
                 Err(error) => match bad_image(&error) {
-                    Some(fault) if args.on_bad == OnBad::Skip => {
+                    Some(fault) if args.skip_bad.is_on() => {
                         bar.suspend(|| note(&format!("skipped: {fault}")));
                         skipped.fetch_add(1, Ordering::Relaxed);
                     }
@@ -293,7 +283,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (written, skipped) = (written.into_inner(), skipped.into_inner());
     results.into_iter().collect::<Result<()>>().map_err(|error| {
         let told = counted(written, "image");
-        let error = told_once(&skipped_by("--on-bad skip", error));
+        let error = error_text(&suggest_skip_bad(error));
         let out = args.out.display();
         anyhow!("{error}; {told} written to {out}, and the same command goes on from there")
     })?;

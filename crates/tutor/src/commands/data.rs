@@ -22,26 +22,27 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Download a data set from its official source; started again, it goes on where it was.
+    /// Download a data set from its official source. After a stop, the same command continues where
+    /// it was.
     Fetch {
-        /// `cifar10`, `svhn`, `svhn-extra` or `mnist`.
+        /// Data set: `cifar10`, `svhn`, `svhn-extra` or `mnist`.
         name: String,
-        /// Where it goes.
+        /// Folder to download to.
         #[arg(default_value = "data", env = "TUTOR_DATA")]
         dir: PathBuf,
     },
     /// Compare the files of a data set with the official checksums.
     Verify {
-        /// `cifar10`, `svhn`, `svhn-extra` or `mnist`.
+        /// Data set: `cifar10`, `svhn`, `svhn-extra` or `mnist`.
         name: String,
-        /// Where it is.
+        /// Folder that holds it.
         #[arg(default_value = "data", env = "TUTOR_DATA")]
         dir: PathBuf,
     },
     /// Score translations by BLEU and chrF, as sacrebleu does.
     Bleu(bleu::Args),
-    /// Make pairs of a context and a response from dumps of conversations: filters, a vocabulary,
-    /// files of tokens, in bounded memory.
+    /// Make pairs of a context and a response from dumps of conversations: filter messages, make a
+    /// vocabulary, write files of tokens, in bounded memory.
     Dialog(Box<dialog::Args>),
     /// Make a vocabulary.
     Tokenizer {

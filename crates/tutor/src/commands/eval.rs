@@ -11,67 +11,68 @@ use metrics::stats;
 
 use super::precision::Precision;
 use super::ranges;
-use super::skipped::skipped_by;
-use super::tally::Tally;
+use super::run_network::NetworkChoice;
+use super::skip_bad::suggest_skip_bad;
+use super::skipped_summary::SkippedSummary;
 use super::text_tables::TextTables;
-use super::which::Choice;
 use crate::images::checkpoint;
 use crate::run::experiment::{Answer, Predictor, Reading};
 use crate::run::note::note;
 use crate::run::predictions::Predictions;
 use crate::run::result::listed;
 use crate::text::published::{self, Names};
+use robust::Scored;
 
-/// Which network is scored on what.
+/// The network that is scored, and on what.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a run, as `runs/noisy-student/latest` (not with --weights), and what the
-    /// network is scored on: a folder with a sub-folder for each class, named as in training, or
-    /// with `labels.csv`; a table of files and labels; Parquet files of images. For texts, a table
-    /// with a column of texts, or the two of pairs, and one of labels.
+    /// Folder of a run, as `runs/noisy-student/latest` (not with --weights), and the labelled
+    /// samples to score on. Images: a folder with `labels.csv`, or with a sub-folder per class,
+    /// named as in training; a table of files and labels; Parquet files. Texts: a table with one
+    /// column of texts, or two of pairs, and one of labels.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
     paths: Vec<PathBuf>,
-    /// Scores published weights, or what `tutor export` wrote, instead of a run: a file, a
-    /// repository in the Hugging Face cache, or a name of `tutor weights list`. May be given many
-    /// times. Images are shown as these weights want it.
+    /// Score published weights, or a file of `tutor export`, instead of a run: a file, a repository
+    /// in the Hugging Face cache, or a name of `tutor weights list`. Images are preprocessed as the
+    /// weights require. May be given several times.
     #[arg(long, value_name = "FILE|NAME")]
     weights: Vec<String>,
-    /// The net of the weights by its name in timm, where they do not say it; for many weights once
-    /// each, in their order, or once for all.
+    /// Architecture of the weights by its name in timm, if they do not state it; for several
+    /// weights once each, in their order, or once for all.
     #[arg(long, value_name = "NAME", requires = "weights")]
     net: Vec<String>,
-    /// The classes of published classifiers of texts in the order of their outputs, as `neg,pos`,
-    /// where they do not name them themselves.
+    /// Classes of published classifiers of texts in the order of their outputs, as `neg,pos`, if
+    /// they do not name them themselves.
     #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', requires = "weights")]
     label_map: Vec<String>,
     #[command(flatten)]
-    choice: Choice,
+    choice: NetworkChoice,
     #[command(flatten)]
     tables: TextTables,
-    /// The column of labels, for classifiers of texts; that of the run by default, looked for by
-    /// the usual names where there is no run.
+    /// Column of labels, for classifiers of texts; by default that of the run, or without a run the
+    /// one with a usual name.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
-    /// A label that stands for none, beside those of the run: what has it is not scored.
-    /// May be given several times.
+    /// Treat this label as none, beside those of the run: samples that have it are not scored. May
+    /// be given several times.
     #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     no_label: Vec<String>,
     #[command(flatten)]
     precision: Precision,
-    /// Measures robustness too: accuracy under ImageNet-C's corruptions, and how often the answer
-    /// flips along ImageNet-P's sequences, made of the images at the size that the network sees.
+    /// Also measure robustness: accuracy under ImageNet-C's corruptions, and how often the answer
+    /// flips along ImageNet-P's sequences, made from the images at the size that the network sees.
     #[arg(long)]
     robustness: bool,
-    /// Of how many images corruptions are made, spread over all.
+    /// Make corruptions of N images, spread evenly over all.
     #[arg(long, default_value_t = 200, value_name = "N", requires = "robustness", value_parser = ranges::count::<usize>)]
     images: usize,
-    /// Of how many images sequences are made.
+    /// Make sequences of N images.
     #[arg(long, default_value_t = 20, value_name = "N", requires = "robustness", value_parser = ranges::count::<usize>)]
     sequences: usize,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    evaluate(args).map_err(|error| skipped_by("--skip-bad", error))
+    evaluate(args).map_err(suggest_skip_bad)
 }
 
 fn evaluate(args: &Args) -> Result<()> {
@@ -87,15 +88,8 @@ fn evaluate(args: &Args) -> Result<()> {
     if args.robustness {
         let networks: Vec<(&dyn Predictor, &str)> =
             networks.iter().map(|(network, about)| (&**network, about.as_str())).collect();
-        let shares: Vec<f64> = scored.iter().map(|scored| scored.accuracy).collect();
-        let text = robust::measure(
-            &networks,
-            &shares,
-            samples,
-            &scored[0].readable,
-            [args.images, args.sequences],
-        )?;
-        super::say(&text)?;
+        let counts = [args.images, args.sequences];
+        super::say(&robust::measure(&networks, &scored, samples, counts)?)?;
     }
     Ok(())
 }
@@ -141,7 +135,7 @@ impl Args {
             }
             let net = self.net.get(i).or(self.net.first()).map(String::as_str);
             let mut network = checkpoint::open(net, asked, Some(samples), device)?;
-            if let Some(size) = self.choice.size() {
+            if let Some(size) = self.choice.image_size() {
                 network.resize(size)?;
             }
             precision.bring(&mut network)?;
@@ -151,14 +145,6 @@ impl Args {
     }
 }
 
-/// What is kept of a score.
-struct Scored {
-    /// In percent.
-    accuracy: f64,
-    /// The numbers of the samples that could be read.
-    readable: Vec<u32>,
-}
-
 fn score(
     network: &dyn Predictor,
     about: &str,
@@ -166,12 +152,12 @@ fn score(
 ) -> Result<Scored> {
     let shown = network.open(samples, true)?;
     shown.notes().iter().for_each(|text| note(text));
-    let mut tally = Tally::new(shown.left_out());
+    let mut summary = SkippedSummary::new(shown.left_out());
     let (mut rows, mut truth, mut readable) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = 0;
     shown.show(0..shown.len(), &mut |answers| {
         for answer in answers {
-            tally.add(&answer);
+            summary.add(&answer);
             if let Answer::Said { probabilities, .. } = answer {
                 rows.extend(probabilities);
                 truth.push(shown.truth(next));
@@ -181,7 +167,7 @@ fn score(
         }
         Ok(())
     })?;
-    tally.tell(shown.unit());
+    summary.print(shown.unit());
     seen::tell(run, &*shown)?;
     if let count @ 1.. = truth.iter().filter(|class| class.is_none()).count() {
         let (unit, all) = (shown.unit(), truth.len());
@@ -190,8 +176,8 @@ fn score(
     let predictions = Predictions::new(network.classes().len(), rows)?;
     let said = text(&predictions, &truth, network.classes(), shown.unit())?;
     super::say(&format!("{about}\n{said}"))?;
-    let accuracy = predictions.confusion(&truth).accuracy().context("no sample has a label")?;
-    Ok(Scored { accuracy, readable })
+    let right = predictions.top().zip(&truth).map(|((class, _), truth)| *truth == Some(class));
+    Ok(Scored { readable, right: right.collect() })
 }
 
 /// What is measured, in words.

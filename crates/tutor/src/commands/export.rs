@@ -7,38 +7,38 @@ use data_pipeline::text::read::files;
 use weights::find::{Places, find};
 
 use super::inputs::{keep_files, whole};
-use super::which::Choice;
+use super::run_network::NetworkChoice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
 use crate::run::note::note;
 use crate::text::linear_predictor::LinearPredictor;
 use crate::text::predictor::{Kept, TextPredictor};
 
-/// Which network goes where.
+/// The network that is exported, and where to.
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("file").required(true).multiple(true)))]
 pub(crate) struct Args {
-    /// The folder of a run, as `runs/noisy-student/latest` (not with --weights).
+    /// Folder of a run, as `runs/noisy-student/latest` (not with --weights).
     run: Option<PathBuf>,
-    /// Exports published weights instead of a run: a file, a repository in the Hugging Face cache,
+    /// Export published weights instead of a run: a file, a repository in the Hugging Face cache,
     /// or a name of `tutor weights list`.
     #[arg(long, value_name = "FILE|NAME", conflicts_with = "run")]
     weights: Option<String>,
-    /// The net of the weights by its name in timm, where they do not say it.
+    /// Architecture of the weights by its name in timm, if they do not state it.
     #[arg(long, value_name = "NAME", requires = "weights")]
     net: Option<String>,
     #[command(flatten)]
-    choice: Choice,
-    /// Writes its tensors under timm's names, with classes, normalisation and size in the header.
+    choice: NetworkChoice,
+    /// Write the tensors under timm's names, with classes, normalisation and size in the header.
     #[arg(long, value_name = "FILE", group = "file")]
     safetensors: Option<PathBuf>,
-    /// Writes an ONNX file (opset 17) that takes pixels from 0 to 1 as float32 [batch, channels,
-    /// height, width] and has normalisation and classes inside.
+    /// Write an ONNX file (opset 17) that takes pixels from 0 to 1 as float32 [batch, channels,
+    /// height, width] and contains normalisation and classes.
     #[arg(long, value_name = "FILE", group = "file")]
     onnx: Option<PathBuf>,
-    /// Writes a classifier of texts as a folder that transformers reads: `config.json`,
-    /// `model.safetensors` and the tokenizer's files. `tutor.json` beside them says what `eval
-    /// --weights` keeps of long texts.
+    /// Write a classifier of texts as a folder that transformers reads: `config.json`,
+    /// `model.safetensors` and the tokenizer's files. `tutor.json` beside them tells `tutor eval
+    /// --weights` how to shorten long texts.
     #[arg(long, value_name = "FOLDER", group = "file")]
     hub: Option<PathBuf>,
 }

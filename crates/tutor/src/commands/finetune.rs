@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::place::{Done, Place, shell_path};
 use super::ranges;
-use super::skipped::skipped_by;
+use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
 use crate::papers::finetune::plan;
 use crate::run::note::note;
 
@@ -20,33 +20,34 @@ pub(crate) struct Args {
 /// A task with its data.
 #[derive(clap::Subcommand)]
 pub(crate) enum Task {
-    /// A task of GLUE, measured on its dev part; predictions of the test part are written too.
+    /// Fine-tune on a task of GLUE: measure on its dev part, and write predictions of the test
+    /// part.
     Glue {
-        /// `cola`, `sst-2`, `mrpc`, `sts-b`, `qqp`, `mnli`, `qnli`, `rte` or `wnli`.
+        /// Task: `cola`, `sst-2`, `mrpc`, `sts-b`, `qqp`, `mnli`, `qnli`, `rte` or `wnli`.
         #[arg(long, value_name = "NAME")]
         task: String,
-        /// The folder of GLUE, with a folder a task; or the task's own.
+        /// Folder of GLUE, with one folder per task; or the task's own folder.
         #[arg(long, env = "TUTOR_DATA", value_name = "DIR")]
         data: PathBuf,
-        /// Write no predictions of the test part.
+        /// Do not write predictions of the test part.
         #[arg(long)]
         no_test: bool,
         #[command(flatten)]
         common: Box<Common>,
     },
-    /// Questions about paragraphs, in the format of SQuAD 1.1 or 2.0.
+    /// Fine-tune on questions about paragraphs, in the format of SQuAD 1.1 or 2.0.
     Squad {
-        /// Questions to learn from, `train-v2.0.json`.
+        /// Questions to learn from, as `train-v2.0.json`.
         #[arg(long, value_name = "FILE")]
         train: PathBuf,
-        /// Questions to measure on, `dev-v2.0.json`.
+        /// Questions to measure on, as `dev-v2.0.json`.
         #[arg(long, value_name = "FILE")]
         test: PathBuf,
         #[command(flatten)]
         common: Box<Common>,
     },
-    /// Words with tags (names, chunks), a word a line as in CoNLL's files: the word first, the tag
-    /// last.
+    /// Fine-tune on words with tags (names, chunks), one word per line as in CoNLL's files, with
+    /// the word first and the tag last.
     Tag {
         /// Sentences to learn from.
         #[arg(long, value_name = "FILE")]
@@ -61,39 +62,40 @@ pub(crate) enum Task {
 
 /// What all tasks have in common.
 #[derive(clap::Args)]
+#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD_ROWS)))]
 pub(crate) struct Common {
-    /// The network to start from, BERT or ELECTRA with its tokenizer: a folder of the Hugging Face
-    /// hub, a name in its cache, or a run of `tutor pretrain` or `tutor run electra`.
+    /// Network to start from, BERT or ELECTRA with its tokenizer: a folder of the Hugging Face hub,
+    /// a name in its cache, or a run of `tutor pretrain` or `tutor run electra`.
     #[arg(long, value_name = "DIR|NAME")]
     weights: String,
-    /// How many seeds: 1, 2, ... N.
+    /// Run with the seeds 1, 2, ... N.
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Passes over the examples; as many as ELECTRA's code makes by default.
+    /// Passes over the examples; by default as many as in ELECTRA's code.
     #[arg(long, conflicts_with = "steps", value_parser = ranges::above_0)]
     epochs: Option<f64>,
-    /// Steps, in place of passes.
+    /// Training steps, in place of --epochs.
     #[arg(long, value_parser = ranges::count::<u64>)]
     steps: Option<u64>,
-    /// Sequences of a batch.
+    /// Sequences per batch.
     #[arg(long, value_parser = ranges::count::<usize>)]
     batch: Option<usize>,
-    /// The learning rate of the head.
+    /// Learning rate of the head.
     #[arg(long, value_parser = ranges::above_0)]
     lr: Option<f64>,
-    /// The factor of the learning rate from a layer to the one below.
+    /// Factor of the learning rate from each layer to the one below.
     #[arg(long, value_name = "FACTOR", value_parser = ranges::factor)]
     layer_decay: Option<f64>,
-    /// Put the head one step above the top layer, not two as ELECTRA's code does.
+    /// Apply the layer decay once, not twice as in ELECTRA's code, between head and top layer.
     #[arg(long)]
     corrected_layer_decay: bool,
-    /// Tokens of a sequence at most.
+    /// Maximum tokens of a sequence; by default as in ELECTRA's code, at most what the network was
+    /// made for.
     #[arg(long, value_name = "TOKENS", value_parser = ranges::at_least(3_usize))]
-    longest: Option<usize>,
-    /// Leave out what cannot be read or has a label that is not known, and count it.
-    #[arg(long)]
-    skip_bad: bool,
+    max_length: Option<usize>,
+    #[command(flatten)]
+    skip_bad: SkipBad,
     #[command(flatten)]
     place: Place,
 }
@@ -133,8 +135,8 @@ impl Task {
             lr: common.lr,
             layer_decay: common.layer_decay,
             corrected: common.corrected_layer_decay,
-            longest: common.longest,
-            skip_bad: common.skip_bad,
+            max_length: common.max_length,
+            skip_bad: common.skip_bad.is_on(),
         })?;
         proposal.lines.iter().for_each(|line| note(line));
         Ok(proposal.recipe)
@@ -142,7 +144,7 @@ impl Task {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    fine_tune(args).map_err(|error| skipped_by("--skip-bad", error))
+    fine_tune(args).map_err(suggest_skip_bad)
 }
 
 fn fine_tune(args: &Args) -> Result<()> {

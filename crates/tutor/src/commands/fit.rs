@@ -7,53 +7,53 @@ use weights::catalog;
 
 use super::place::{Done, Place, shell_path};
 use super::ranges;
-use super::skipped::skipped_by;
+use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
 use crate::papers::{own_images, own_texts};
 use crate::run::note::note;
 
-/// One's own pictures or texts, and how long it may take.
+/// The user's own images or texts, and the time limit.
 #[derive(clap::Args)]
+#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD_ROWS).requires("text")))]
 #[command(group(clap::ArgGroup::new("learned").required(true)))]
 pub(crate) struct Data {
-    /// Labelled pictures: a folder with a sub-folder for each class, a table of files and labels,
-    /// or Hugging Face Parquet.
+    /// Labelled images: a folder with a sub-folder per class, a table of files and labels, or
+    /// Hugging Face Parquet.
     #[arg(long, value_name = "PATH", group = "learned")]
     labeled: Option<PathBuf>,
-    /// Labelled texts, in place of pictures: a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a
+    /// Labelled texts, in place of images: a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with one
     /// column of texts, or two of pairs, and one of labels. Rows without a label are unlabelled.
     #[arg(long, value_name = "FILE", group = "learned")]
     text: Option<PathBuf>,
-    /// The column of texts. Given twice, the two columns of pairs that are judged together, as
-    /// premise and hypothesis. Looked for by the usual names without it.
+    /// Column of texts; given twice, the two columns of pairs that are judged together, as premise
+    /// and hypothesis. By default those with a usual name.
     #[arg(long, value_name = "NAME", requires = "text")]
     text_column: Vec<String>,
-    /// The column of labels; looked for by the usual names without it.
+    /// Column of labels; by default the one with a usual name.
     #[arg(long, value_name = "NAME", requires = "text")]
     label_column: Option<String>,
-    /// A label that stands for none, such as `unsup` or `-1`: pictures or texts that have it are
+    /// Treat this label as none, such as `unsup` or `-1`: images or texts that have it are
     /// unlabelled. May be given several times.
     #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     no_label: Vec<String>,
-    /// A label that is a class although it reads as if it stood for none, such as `none` or `NA`.
-    /// May be given several times.
+    /// Treat this label as a class although it looks like none, such as `none` or `NA`. May be
+    /// given several times.
     #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     class: Vec<String>,
-    /// Leave out rows that cannot be read or have a label that is not known, and count them.
-    #[arg(long, requires = "text")]
-    skip_bad: bool,
-    /// A table of files and labels (`.csv`, `.tsv`, `.jsonl`) for the folder of --labeled; pictures
+    #[command(flatten)]
+    skip_bad: SkipBad,
+    /// Table of files and labels (`.csv`, `.tsv`, `.jsonl`) for the folder of --labeled; images
     /// that it does not name are unlabelled.
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     labels: Option<PathBuf>,
-    /// Unlabelled pictures; or unlabelled texts, a table or a file with a text a line; of pairs, a
+    /// Unlabelled images or texts. Texts are a table or a file with one text per line; pairs are a
     /// table with both columns.
     #[arg(long, value_name = "PATH")]
     unlabeled: Option<PathBuf>,
-    /// Labelled pictures or texts to measure the result on, once; rows without a label are counted
-    /// and left out. With it the report also tells thresholds for `predict --threshold`.
+    /// Labelled images or texts to measure the result on, once; those without a label are counted
+    /// and left out. With it the report also gives thresholds for `predict --threshold`.
     #[arg(long, value_name = "PATH")]
     test: Option<PathBuf>,
-    /// Labelled pictures or texts to choose by; labels are held out in turn without it.
+    /// Labelled images or texts to choose settings by; without it labels are held out in turn.
     #[arg(long, value_name = "PATH")]
     validation: Option<PathBuf>,
     /// Published weights to start from: a file, a repository in the Hugging Face cache, or a name
@@ -61,20 +61,20 @@ pub(crate) struct Data {
     /// Face hub (BERT or ELECTRA) with its tokenizer.
     #[arg(long, value_name = "FILE|NAME")]
     weights: Option<String>,
-    /// The net of the weights by its name in timm, where they do not say it.
+    /// Architecture of the weights by its name in timm, if they do not state it.
     #[arg(long, value_name = "NAME", conflicts_with = "text")]
     net: Option<String>,
-    /// Side in pixels at which pictures are shown to the net.
-    #[arg(long, conflicts_with = "text")]
+    /// Height and width in pixels at which images are shown to the network.
+    #[arg(long, value_name = "PIXELS", conflicts_with = "text")]
     #[arg(value_parser = side)]
-    size: Option<u32>,
-    /// Minutes that the run may take.
+    image_size: Option<u32>,
+    /// Time limit of the run in minutes.
     #[arg(long, default_value_t = 10.0, value_parser = ranges::above_0)]
     minutes: f64,
-    /// MiB of decoded pictures that are kept in memory.
+    /// Memory for decoded images in MiB.
     #[arg(long, default_value_t = 512)]
     memory: u64,
-    /// Go on although a picture or text of the test or validation part is in another part too.
+    /// Continue although an image or text of the test or validation part is in another part too.
     #[arg(long)]
     allow_duplicates: bool,
 }
@@ -88,9 +88,9 @@ pub(crate) struct Args {
     place: Place,
 }
 
-/// A side of the squares that a net sees.
+/// The side in pixels of the square images that a network sees.
 fn side(text: &str) -> Result<u32, String> {
-    let not_one = |fault| format!("{fault}, the side of the square as which pictures are shown");
+    let not_one = |fault| format!("{fault}, the side of the square as which images are shown");
     ranges::within(16, 1024)(text).map_err(not_one)
 }
 
@@ -121,7 +121,7 @@ impl Data {
             test: self.test.clone(),
             weights: self.weights.clone(),
             net: self.net.clone(),
-            size: self.size,
+            size: self.image_size,
             minutes: self.minutes,
             memory: self.memory,
             allow_duplicates: self.allow_duplicates,
@@ -144,12 +144,12 @@ impl Data {
             test: self.test.clone(),
             weights: self.weights.clone(),
             minutes: self.minutes,
-            skip_bad: self.skip_bad,
+            skip_bad: self.skip_bad.is_on(),
             allow_duplicates: self.allow_duplicates,
             device,
         };
         let plan = own_texts::plan::plan(&given);
-        let plan = plan.map_err(|error| skipped_by("--skip-bad", error))?;
+        let plan = plan.map_err(suggest_skip_bad)?;
         let offer = self.weights.is_none().then(text_offer).flatten();
         Ok((plan.recipe, plan.lines.into_iter().chain(offer).collect()))
     }

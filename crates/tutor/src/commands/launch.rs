@@ -17,10 +17,11 @@ use crate::run::note::{FAILURE, note};
 /// How many processes, and what they run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many processes. Each takes an equal share of every batch, or of the samples to label.
+    /// Number of processes. Each takes an equal share of every batch, or of the samples to label.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     nproc: u16,
-    /// What each of them runs, after `--`: `run RECIPE` or `predict RUN SAMPLES`, with its options.
+    /// Command for each process, after `--`: `run RECIPE` or `predict RUN SAMPLES`, with its
+    /// options.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }

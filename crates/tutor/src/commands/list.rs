@@ -10,7 +10,7 @@ use crate::recipe::catalog::RECIPES;
 /// What to list.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only the names, one a line.
+    /// Print only the names, one per line.
     #[arg(long)]
     names: bool,
 }

@@ -1,9 +1,9 @@
 //! `tutor measure`: what a network takes on a device, at its full size and with random weights:
 //! seconds of a training step, and memory.
 
+mod cost;
 mod images;
 mod replies;
-mod taken;
 
 use anyhow::Result;
 
@@ -16,9 +16,9 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// A training step on random images, by a method of learning from unlabelled ones.
+    /// Time a training step on random images, by a method that learns from unlabelled ones.
     Images(images::Args),
-    /// A training step and a reply of a network that replies.
+    /// Time a training step and a reply of a network that replies.
     Replies(replies::Args),
 }
 

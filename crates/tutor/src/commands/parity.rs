@@ -15,20 +15,20 @@ use torch::Device;
 use torch::device::{describe, libtorch_version, select, set_tf32};
 use torch::precision::Precision;
 
-use super::say::say;
+use super::stdout::say;
 use crate::run::files;
 use case::{Case, Compared};
 
-/// Which device is checked.
+/// The device that is checked.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// `cuda`, `cuda:N`; `cpu` for its bfloat16 alone.
+    /// Device to compare with the CPU's float32: `cuda`, `cuda:N`, or `cpu` (its bfloat16 only).
     #[arg(long, default_value = "cuda")]
     device: String,
-    /// Writes what was found to this file, too, as JSON.
+    /// Also write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only what has this in its name.
+    /// Compare only what has TEXT in its name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }

@@ -7,6 +7,7 @@ use report::RunResult;
 use report::words::shell;
 use torch::Device;
 
+use super::device::DeviceArg;
 use super::ranges;
 use crate::papers;
 use crate::run::driver::{self, Options};
@@ -14,17 +15,16 @@ use crate::run::driver::{self, Options};
 /// Where a run computes and is kept.
 #[derive(clap::Args)]
 pub(super) struct Place {
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "auto")]
-    pub(super) device: String,
-    /// Where runs are kept.
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+    /// Folder in which runs are kept.
     #[arg(long, default_value = "runs")]
     out: PathBuf,
     /// Begin anew even if the same command was stopped before its end.
     #[arg(long)]
     fresh: bool,
-    /// Threads libtorch computes with, at most four times the processors; all cores by default. The
-    /// last bits of results depend on it.
+    /// Threads that libtorch computes with, at most four times the processors; by default one per
+    /// core. The last bits of results depend on it.
     #[arg(long, value_parser = ranges::threads)]
     threads: Option<usize>,
 }
@@ -33,7 +33,7 @@ impl Place {
     /// The device that is asked for; it computes with the threads that are asked for from now on.
     pub(super) fn device(&self) -> Result<Device> {
         self.set_threads();
-        super::device::chosen(&self.device)
+        self.device.chosen()
     }
 
     /// Computes with the threads that are asked for.

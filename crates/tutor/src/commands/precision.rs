@@ -7,8 +7,8 @@ use crate::run::experiment::Predictor;
 /// In which numbers a network computes.
 #[derive(Clone, clap::Args)]
 pub(super) struct Precision {
-    /// In which numbers the network computes: `bfloat16` takes less time where the processor has
-    /// instructions for it, and less memory; what it says differs a little.
+    /// Number format in which the network computes: `bfloat16` takes less memory, and less time
+    /// where the processor has instructions for it; its answers differ slightly.
     #[arg(long, value_name = "FORMAT", value_parser = ["float32", "bfloat16"])]
     precision: Option<String>,
 }

@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
 
-use super::inputs::{keep_inputs, keep_pictures};
+use super::inputs::{keep_inputs, keep_pictures, whole as whole_path};
 use super::precision::Precision;
 use super::ranges;
-use super::skipped::skipped_by;
-use super::tally::Tally;
+use super::run_network::RunNetwork;
+use super::skip_bad::suggest_skip_bad;
+use super::skipped_summary::SkippedSummary;
 use super::text_tables::TextTables;
-use super::which::Which;
 use crate::images::trained_model::TrainedModel;
 use crate::run::experiment::{Answer, Reading, Shown};
 use crate::run::interrupt;
@@ -26,32 +26,30 @@ use part::{Key, Part};
 use shard::{Shard, Whole};
 use table::{Format, Row, Table, heads};
 
-/// Which network labels what.
+/// The network that labels, and what it labels.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    which: Which,
-    /// The folder of samples; sub-folders are searched too. Tables of files and Parquet files of
-    /// images are read as well. For a classifier of texts: a table with a column of texts, or a
-    /// file with a text a line; for one of pairs, a table with the two columns that it learned
-    /// from.
+    network: RunNetwork,
+    /// Samples to label. Images: a folder, searched with its sub-folders, a table of files, or
+    /// Parquet files. Texts: a table with a column of texts, or a file with one text per line.
+    /// Pairs: a table with the two columns that the network learned from.
     samples: PathBuf,
-    /// Where the labels go: `.csv`, `.parquet` or `.jsonl`. A file that is there is replaced if it
-    /// is named here, unless it is one that is read; without this option it is `labels.csv`, which
-    /// must not be there. Beside it lies `FILE.part` until all is done, from which a command that
-    /// was stopped goes on.
+    /// File for the labels: `.csv`, `.parquet` or `.jsonl`. An existing one is replaced, unless it
+    /// is an input. By default `labels.csv`, which must not exist. After a stop, the same command
+    /// continues from `FILE.part` beside it.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Labels the I-th of N equal parts of the samples alone, `1/N` to `N/N`: one process after
-    /// another, or as many at once on as many machines. `--out` is then a folder (`labels`) with a
-    /// Parquet file a part; a part that is done is not done again. Processes of a launcher take a
-    /// part each without it.
+    /// Label only the I-th of N equal parts of the samples, `1/N` to `N/N`, one after another or at
+    /// the same time on several machines. `--out` is then a folder (by default `labels`) with one
+    /// Parquet file per part; finished parts are skipped. Processes of a launcher take one part
+    /// each without this option.
     #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<Shard>,
-    /// Leaves the label empty where the network is less sure than this, a probability from 0 to 1.
+    /// Leave the label empty where the confidence is below P, a probability from 0 to 1.
     #[arg(long, value_name = "P", value_parser = ranges::share)]
     threshold: Option<f64>,
-    /// Writes the texts beside their labels, under the name of their column.
+    /// Write the texts beside their labels, under the name of their column.
     #[arg(long)]
     with_text: bool,
     #[command(flatten)]
@@ -61,7 +59,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    predict(args).map_err(|error| skipped_by("--skip-bad", error))
+    predict(args).map_err(suggest_skip_bad)
 }
 
 impl Args {
@@ -115,7 +113,7 @@ fn predict(args: &Args) -> Result<()> {
     let launched = shard::of_launcher()?;
     let threshold = args.threshold.map(|least| least as f32);
     let out = Out::of(args, launched.map(|(shard, _)| shard))?;
-    let (mut predictor, mut about) = args.which.load(launched.map(|(_, place)| place))?;
+    let (mut predictor, mut about) = args.network.load(launched.map(|(_, place)| place))?;
     let target = match &out {
         Out::File(file, _) => file.clone(),
         Out::Parts(folder, shard) => shard.file(folder),
@@ -155,8 +153,7 @@ fn predict(args: &Args) -> Result<()> {
         shown.notes().iter().for_each(|text| note(text));
     }
 
-    let samples =
-        args.samples.canonicalize().with_context(|| args.samples.display().to_string())?;
+    let samples = whole_path(&args.samples);
     let ids = range.clone().map(|i| format!("{}\t{}", shown.id(i), shown.stamp(i)));
     let key = Key::new(predictor.identity()?, samples, ids);
     let mut part = Part::open(&file, &key)?;
@@ -188,11 +185,11 @@ fn predict(args: &Args) -> Result<()> {
     })?;
     bar.finish_and_clear();
 
-    let mut tally = Tally::new(if is_first { shown.left_out() } else { &[] });
+    let mut summary = SkippedSummary::new(if is_first { shown.left_out() } else { &[] });
     let mut unsure = 0u64;
     for answer in part.answers()? {
         let answer = answer?;
-        tally.add(&answer);
+        summary.add(&answer);
         if let (Answer::Said { probabilities, .. }, Some(least)) = (&answer, threshold) {
             unsure += u64::from(table::is_unsure(probabilities, least));
         }
@@ -219,9 +216,9 @@ fn predict(args: &Args) -> Result<()> {
     table.write(&file, format)?;
     part.remove()?;
     if !range.is_empty() {
-        tally.tell(shown.unit());
+        summary.print(shown.unit());
     }
-    let labelled = tally.said - unsure;
+    let labelled = summary.answered - unsure;
     let labelled = counted(labelled, one_of(shown.unit()));
     let mut text = format!("{}: {labelled} labelled by {about}", file.display());
     if let Some(least) = threshold {

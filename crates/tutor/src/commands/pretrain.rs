@@ -8,81 +8,80 @@ use data_pipeline::text::corpus::Boundary;
 
 use super::place::{Done, Place, shell_path};
 use super::ranges;
-use super::skipped::skipped_by;
+use super::skip_bad::{SkipBad, suggest_skip_bad};
 use crate::papers::pretraining::plan;
 use crate::run::note::note;
 
-/// Which texts, and what is learned from them.
+/// The texts, and what is learned from them.
 #[derive(clap::Args)]
 pub(crate) struct Texts {
-    /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, packed by gzip or
-    /// zstd or not.
+    /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, which may be
+    /// compressed by gzip or zstd.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Networks, batches and steps as published: `small`, `small++`, `base`, `large-400k`, `large`;
-    /// or for a few processor cores: `tiny`, `mini`.
+    /// Networks, batches and steps: as published `small`, `small++`, `base`, `large-400k` or
+    /// `large`; for a few processor cores `tiny` or `mini`.
     #[arg(long, value_name = "NAME", default_value = "small")]
-    size: String,
-    /// What is learned.
+    preset: String,
+    /// Pre-training objective.
     #[arg(long, value_enum, default_value = "electra")]
     objective: Objective,
-    /// A vocabulary: a folder with tokenizer.json, or a file vocab.txt. Made of the texts without
-    /// it.
+    /// Vocabulary to use: a folder with `tokenizer.json`, or a file `vocab.txt`. Without it, one is
+    /// made from the texts.
     #[arg(long, value_name = "DIR|FILE")]
     vocab: Option<PathBuf>,
-    /// Tokens of a vocabulary that is made, at most; 30,522 by default.
+    /// Maximum tokens of a vocabulary that is made from the texts; 30,522 by default.
     #[arg(long, value_name = "N", conflicts_with = "vocab", value_parser = ranges::at_least(32_usize))]
     vocab_size: Option<usize>,
-    /// Tell upper from lower case and keep accents, in a vocabulary that is made.
-    #[arg(long, conflicts_with = "vocab")]
+    /// Keep upper case and accents in a vocabulary that is made from the texts, or treat that of
+    /// --vocab as cased where its files do not say so.
+    #[arg(long)]
     cased: bool,
-    /// Minutes that the training may take: as many steps as fit, with a learning rate that comes
-    /// down to its end.
+    /// Train for as many steps as fit into this many minutes; the learning rate decays over them.
     #[arg(long, value_parser = ranges::above_0)]
     minutes: Option<f64>,
-    /// Steps, in place of those of the size; with --minutes at most so many.
+    /// Training steps, in place of the preset's; with --minutes the most to take.
     #[arg(long, value_parser = ranges::count::<u64>)]
     steps: Option<u64>,
-    /// Sequences of a batch.
+    /// Sequences per batch.
     #[arg(long, value_parser = ranges::count::<usize>)]
     batch: Option<usize>,
-    /// The highest learning rate.
+    /// Highest learning rate.
     #[arg(long, value_parser = ranges::above_0)]
     lr: Option<f64>,
-    /// Tokens of a sequence at most.
+    /// Maximum tokens of a sequence.
     #[arg(long, value_name = "TOKENS", value_parser = ranges::at_least(5_usize))]
-    longest: Option<usize>,
-    /// Where a document ends; in all but text files at the end of each record too.
+    max_length: Option<usize>,
+    /// Where a document ends; except in text files, it also ends with each record.
     #[arg(long, value_enum, default_value = "blank-line")]
     boundary: Ends,
-    /// The field or column of text in files that have several.
+    /// Field or column of text in files that have several.
     #[arg(long, default_value = "text")]
     field: String,
-    /// Leave out lines and records that cannot be read, and count them.
-    #[arg(long)]
-    skip_bad: bool,
-    /// One document in so many is not learned from but measured on.
+    #[command(flatten)]
+    skip_bad: SkipBad,
+    /// Hold out one document in N to measure on.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = ranges::at_least(2_u64))]
     held_out: u64,
-    /// How many seeds: 1, 2, ... N.
+    /// Run with the seeds 1, 2, ... N.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
 }
 
-/// What is learned.
+/// A pre-training objective.
 #[derive(Clone, Copy, ValueEnum)]
 enum Objective {
     /// Replaced-token detection over all tokens (ELECTRA).
     Electra,
-    /// The same at the masked positions alone.
+    /// Replaced-token detection at the masked positions only.
     #[value(name = "electra15")]
     Electra15,
     /// A masked language model (BERT without next sentences).
     Mlm,
     /// A masked language model that sees the generator's tokens.
     ReplaceMlm,
-    /// The same that predicts all tokens.
+    /// A masked language model that sees the generator's tokens and predicts all tokens.
     AllTokensMlm,
 }
 
@@ -115,7 +114,7 @@ impl Texts {
     pub(super) fn plan(&self, device: torch::Device) -> Result<String> {
         let proposal = plan::plan(&plan::Given {
             files: self.files.clone(),
-            size: self.size.clone(),
+            preset: self.preset.clone(),
             task: self.objective.task(),
             vocab: self.vocab.clone(),
             vocab_size: self.vocab_size,
@@ -124,19 +123,19 @@ impl Texts {
             steps: self.steps,
             batch: self.batch,
             lr: self.lr,
-            longest: self.longest,
+            max_length: self.max_length,
             boundary: match self.boundary {
                 Ends::BlankLine => Boundary::BlankLine,
                 Ends::File => Boundary::File,
                 Ends::Line => Boundary::Line,
             },
             field: self.field.clone(),
-            skip_bad: self.skip_bad,
+            skip_bad: self.skip_bad.is_on(),
             held_out: self.held_out,
             seeds: self.seeds,
             device,
         });
-        let proposal = proposal.map_err(|error| skipped_by("--skip-bad", error))?;
+        let proposal = proposal.map_err(suggest_skip_bad)?;
         proposal.lines.iter().for_each(|line| note(line));
         Ok(proposal.recipe)
     }
@@ -152,7 +151,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    pretrain(args).map_err(|error| skipped_by("--skip-bad", error))
+    pretrain(args).map_err(suggest_skip_bad)
 }
 
 fn pretrain(args: &Args) -> Result<()> {

@@ -33,133 +33,133 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Make a study in a new file, and print the researcher's password
+    /// Make a study in a new database file, and print the researcher's password
     Init(Init),
-    /// Add responses (CSV or lines of JSON), conversations, or ratings of other tools
+    /// Add responses (CSV or JSON lines), conversations, or ratings from other tools
     Import(Import),
-    /// Ask a chatbot for a response to each context of a set; they become a system of the study
+    /// Ask a chatbot for a response to each context of a set, and add them as a system of the study
     Ask(ask::Args),
     /// Let raters hold conversations with a chatbot, whose turns are then rated
     Chat {
-        /// The study
-        project: PathBuf,
+        /// The study's database file
+        study: PathBuf,
         #[command(flatten)]
         partner: Partner,
-        /// How many conversations are wanted
+        /// Conversations to collect
         #[arg(long, default_value_t = 100, value_parser = ranges::within(1, u32::MAX))]
         conversations: u32,
     },
-    /// Ask a model the raters' questions; what it says stands beside their votes, never among them
+    /// Ask a model the raters' questions; its answers are kept apart from their votes
     Judge(judge::Args),
-    /// Make links for raters; they are printed this once
+    /// Make links for raters, which are printed only once
     Invite {
-        /// The study
-        project: PathBuf,
-        /// A label for each rater, which only you see
+        /// The study's database file
+        study: PathBuf,
+        /// Label for each rater, which only you see
         #[arg(required = true)]
         labels: Vec<String>,
-        /// Conversations that each of them holds first
+        /// Conversations that each rater holds first
         #[arg(long, default_value_t = 0, value_parser = ranges::within(0, MOST_CHATS))]
         chats: u32,
-        /// How raters reach the server
+        /// URL by which raters reach the server
         #[arg(long, default_value = "http://127.0.0.1:8642")]
         url: String,
     },
     /// Serve the pages until Ctrl-C or SIGTERM
     Serve {
-        /// The study
-        project: PathBuf,
-        /// The address to listen on; by default, this machine alone is served
+        /// The study's database file
+        study: PathBuf,
+        /// Address to listen on; by default only this machine is served
         #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
         listen: IpAddr,
-        /// The port
+        /// Port to listen on
         #[arg(long, default_value_t = 8642)]
         port: u16,
-        /// How raters reach the server behind a proxy with TLS: `https://study.example.org`
+        /// URL of the server behind a proxy with TLS, as `https://study.example.org`
         #[arg(long)]
         public_url: Option<String>,
     },
-    /// Set another password for the researcher's pages; whoever is logged in is logged out
+    /// Set a new password for the researcher's pages, and log everybody out
     Password {
-        /// The study
-        project: PathBuf,
-        /// A file with the new password; without it, one is made and printed
+        /// The study's database file
+        study: PathBuf,
+        /// File with the new password; without it, one is made and printed
         #[arg(long)]
         password_file: Option<PathBuf>,
     },
-    /// Say how far the study is
+    /// Show the progress of the study
     Status {
-        /// The study
-        project: PathBuf,
+        /// The study's database file
+        study: PathBuf,
     },
-    /// Put responses of two systems to the same turns side by side: raters say which is better
+    /// Pair the responses of two systems to the same turns, for raters to say which is better
     Pair {
-        /// The study
-        project: PathBuf,
-        /// A system
+        /// The study's database file
+        study: PathBuf,
+        /// First system
         first: String,
-        /// Another one
+        /// Second system
         second: String,
     },
-    /// Write items, ratings and the rest as CSV, lines of JSON and Parquet
+    /// Write items, ratings and the rest as CSV, JSON lines and Parquet
     Export {
-        /// The study
-        project: PathBuf,
-        /// The folder to write into; it is made
+        /// The study's database file
+        study: PathBuf,
+        /// Folder to write to, which is made if needed
         #[arg(long)]
         out: PathBuf,
-        /// With the names of systems, even while the pages hide them
+        /// Write the names of systems even while the pages hide them
         #[arg(long)]
         names: bool,
         /// Replace an earlier export in the folder
         #[arg(long)]
         replace: bool,
     },
-    /// Write scores, agreement, raters and methods as a page, Markdown and JSON
+    /// Write scores, agreement, raters and methods as an HTML page, Markdown and JSON
     Report {
-        /// The study
-        project: PathBuf,
-        /// The page; without it report.html, which must not be there. Beside it come files of the
-        /// same name that end with .md and .json
+        /// The study's database file
+        study: PathBuf,
+        /// HTML page to write; by default report.html, which must not exist. Files of the same name
+        /// ending in .md and .json are written beside it
         #[arg(long)]
         out: Option<PathBuf>,
-        /// With the names of systems, even while the pages hide them
+        /// Write the names of systems even while the pages hide them
         #[arg(long)]
         names: bool,
     },
     /// Copy the study while it is served; a plain copy of the file would lack the newest answers
     Backup {
-        /// The study
-        project: PathBuf,
-        /// The copy, which must not be there
+        /// The study's database file
+        study: PathBuf,
+        /// File for the copy, which must not exist
         to: PathBuf,
     },
 }
 
 #[derive(clap::Args)]
 struct Import {
-    /// The study
-    project: PathBuf,
-    /// Responses as .csv, .jsonl or .json; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
-    /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another
-    /// tool's export
+    /// The study's database file
+    study: PathBuf,
+    /// Files to import: responses as .csv, .jsonl or .json; items.jsonl, pairs.jsonl,
+    /// systems.jsonl, ratings.jsonl, judgments.jsonl and adjudications.jsonl of `tutor rate
+    /// export`; with --from, another tool's export
     #[arg(required_unless_present = "transcripts")]
     files: Vec<PathBuf>,
-    /// Whose responses they are, where the files do not say it
+    /// System that gave the responses, if the files do not state it
     #[arg(long)]
     system: Option<String>,
-    /// Conversations as published with the Meena paper: `NAME Conversation NUMBER`, then `SPEAKER:
-    /// TEXT` lines. May be given several times
+    /// Conversations in the format published with the Meena paper: `NAME Conversation NUMBER`, then
+    /// lines `SPEAKER: TEXT`. May be given several times
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     transcripts: Vec<PathBuf>,
-    /// Whose turns of the transcripts are rated; by default, of whom the headings name
+    /// Speaker in the transcripts whose turns are rated; by default the one named in the headings
     #[arg(long, requires = "transcripts")]
     speaker: Option<String>,
-    /// The tool that the files are exports of
+    /// Tool whose exports the files are
     #[arg(long, value_name = "TOOL")]
     from: Option<Other>,
-    /// Whose answers they are, where the tool's files do not say it; by default, Potato's folder or
-    /// doccano's file
+    /// Rater who gave the answers, for Potato and doccano, if the file does not state it; by
+    /// default the name of Potato's folder or of doccano's file
     #[arg(long, requires = "from")]
     rater: Option<String>,
 }
@@ -174,37 +174,37 @@ enum Other {
 
 #[derive(clap::Args)]
 struct Init {
-    /// The file to make
-    project: PathBuf,
-    /// The study's name, which raters see
+    /// The study's database file, which is made
+    study: PathBuf,
+    /// Name of the study, which raters see
     #[arg(long, default_value = "Rating study")]
     name: String,
-    /// Votes for each item, an odd number
+    /// Votes per item, an odd number
     #[arg(long, default_value_t = 5, value_parser = ranges::within(1, MOST_VOTES))]
     votes: u32,
-    /// What orders and blind names are drawn by; a random number where none is named, so that the
-    /// blind names of one study say nothing of the next
+    /// Seed of the orders and blind names; by default a random number, so that the blind names of
+    /// one study reveal nothing about the next
     #[arg(long)]
     seed: Option<u64>,
-    /// Minutes for which an item is kept for a rater who does not answer
+    /// Minutes for which an item is reserved for a rater who does not answer
     #[arg(long, default_value_t = 20, value_parser = ranges::within(1, LONGEST_LEASE))]
     lease_minutes: u32,
-    /// A gold item is shown about once in so many items; 0 for never
-    #[arg(long, default_value_t = 10)]
+    /// Show a gold item about once in N items; 0 for never
+    #[arg(long, value_name = "N", default_value_t = 10)]
     gold_every: u32,
-    /// The most items for one rater
+    /// Maximum items per rater
     #[arg(long, value_parser = ranges::within(1, u32::MAX))]
     items_per_rater: Option<u32>,
-    /// Ask a third question: could a person have said this?
+    /// Also ask a third question: could a person have said this?
     #[arg(long)]
     human_like: bool,
-    /// The guideline as TOML; without it, the English one
+    /// Guideline as TOML; by default the English one
     #[arg(long)]
     guideline: Option<PathBuf>,
-    /// The page's texts in another language, as TOML
+    /// Texts of the pages in another language, as TOML
     #[arg(long)]
     texts: Option<PathBuf>,
-    /// A file with the researcher's password; without it, one is made and printed
+    /// File with the researcher's password; without it, one is made and printed
     #[arg(long)]
     password_file: Option<PathBuf>,
 }
@@ -214,17 +214,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Init(init) => make(init),
         What::Import(arguments) => import(arguments),
         What::Ask(arguments) => ask::run(arguments),
-        What::Chat { project, partner, conversations } => {
+        What::Chat { study, partner, conversations } => {
             let name = &partner.name;
-            Project::open(project)?.offer_chats(name, &partner.endpoint(), *conversations)?;
+            Project::open(study)?.offer_chats(name, &partner.endpoint(), *conversations)?;
             let are = if *conversations == 1 { "is" } else { "are" };
             let conversations = counted(conversations, "conversation");
             say(&format!("{conversations} with {name} {are} wanted"))
         }
         What::Judge(arguments) => judge::run(arguments),
-        What::Invite { project, labels, chats, url } => {
+        What::Invite { study, labels, chats, url } => {
             let url = base_url(url)?;
-            let project = Project::open(project)?;
+            let project = Project::open(study)?;
             // Before the first link, which is printed this once.
             if labels.iter().any(|label| label.trim().is_empty()) {
                 bail!("a label is empty: write one for each rater, which only you see");
@@ -244,8 +244,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
             Ok(())
         }
-        What::Serve { project, listen, port, public_url } => {
-            let project = Project::open(project)?;
+        What::Serve { study, listen, port, public_url } => {
+            let project = Project::open(study)?;
             if !project.has_password()? {
                 bail!(
                     "nobody could log in: the study has no password (`tutor rate password` sets one)"
@@ -264,8 +264,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             server.run_until_signal();
             Ok(())
         }
-        What::Password { project, password_file } => {
-            let project = Project::open(project)?;
+        What::Password { study, password_file } => {
+            let project = Project::open(study)?;
             let (password, made) = password(password_file.as_deref())?;
             project.set_password(&password)?;
             match made {
@@ -273,9 +273,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 false => Ok(()),
             }
         }
-        What::Status { project } => status(&Project::open(project)?),
-        What::Pair { project, first, second } => {
-            let project = Project::open(project)?;
+        What::Status { study } => status(&Project::open(study)?),
+        What::Pair { study, first, second } => {
+            let project = Project::open(study)?;
             let items = project.study(Names::Own)?.items;
             can_meet(&items, [first, second])?;
             let pairs = eval_ssa::pairs(&items, [first, second]);
@@ -286,14 +286,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let known = known_already(done.known);
             say(&format!("{} added{known}", counted(done.added, "pair")))
         }
-        What::Export { project, out, names, replace } => {
-            export(&Project::open(project)?, out, *names, *replace)
+        What::Export { study, out, names, replace } => {
+            export(&Project::open(study)?, out, *names, *replace)
         }
-        What::Report { project, out, names } => {
-            write_report(&Project::open(project)?, out.as_deref(), *names)
+        What::Report { study, out, names } => {
+            write_report(&Project::open(study)?, out.as_deref(), *names)
         }
-        What::Backup { project, to } => {
-            Project::open(project)?.backup(to)?;
+        What::Backup { study, to } => {
+            Project::open(study)?.backup(to)?;
             say(&format!("{}", to.display()))
         }
     }
@@ -332,7 +332,7 @@ fn make(init: &Init) -> Result<()> {
     let guideline = init.guideline.as_deref().map(text).transpose()?;
     let texts = init.texts.as_deref().map(text).transpose()?;
     let (password, made) = password(init.password_file.as_deref())?;
-    let mut project = Project::create(&init.project, &settings, guideline.as_deref())?;
+    let mut project = Project::create(&init.study, &settings, guideline.as_deref())?;
     let set = project.set_password(&password).and_then(|()| match texts {
         Some(texts) => project.set_texts(&texts),
         None => Ok(Vec::new()),
@@ -348,7 +348,7 @@ fn make(init: &Init) -> Result<()> {
     if made {
         say(&shown_once(&password))?;
     }
-    let name = init.project.display();
+    let name = init.study.display();
     say(&format!("Next: tutor rate import {name} RESPONSES.csv --system NAME"))
 }
 
@@ -365,7 +365,7 @@ fn shown_once(password: &str) -> String {
 }
 
 fn import(arguments: &Import) -> Result<()> {
-    let project = Project::open(&arguments.project)?;
+    let project = Project::open(&arguments.study)?;
     let (system, speaker) = (arguments.system.as_deref(), arguments.speaker.as_deref());
     for file in &arguments.transcripts {
         add(&project, file, &read_transcripts(file, system, speaker)?)?;
@@ -389,7 +389,11 @@ fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
     let done =
         project.add_records(records).with_context(|| format!("cannot add {}", file.display()))?;
     let known = known_already(done.known);
-    say(&format!("{}: {} added{known}", file.display(), done.added))?;
+    let replaced = match done.replaced {
+        0 => String::new(),
+        many => format!(", {} replaced by newer ones", counted(many, "answer")),
+    };
+    say(&format!("{}: {} added{replaced}{known}", file.display(), done.added))?;
     if done.late > 0 {
         let votes = counted(project.settings().votes, "vote");
         let are = match done.late {
@@ -478,8 +482,10 @@ fn export(project: &Project, out: &Path, names: bool, replace: bool) -> Result<(
             taken.display()
         );
     }
+    // One moment for all files: people may rate meanwhile.
+    let study = project.study(names)?;
     for (export, path) in Export::ALL.into_iter().zip(paths) {
-        atomic_file::write(&path, &export.bytes(project, names)?)?;
+        atomic_file::write(&path, &export.bytes(&study)?)?;
         say(&format!("{}", path.display()))?;
     }
     Ok(())

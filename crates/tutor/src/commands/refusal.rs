@@ -1,4 +1,4 @@
-//! What is offensive: by a list of words, and by a classifier of texts.
+//! What is refused as offensive: by a list of words, and by a classifier of texts.
 
 use std::path::{Path, PathBuf};
 
@@ -6,26 +6,26 @@ use anyhow::{Context, Result};
 use data_pipeline::dialog::{Safety, SafetyWords};
 use data_pipeline::digest::Digest;
 
-use super::{ranges, which};
+use super::{ranges, run_network};
 use crate::text::guard::{Guard, Refused};
 
-/// What is offensive.
+/// What is refused as offensive.
 #[derive(Clone, clap::Args)]
 pub(super) struct RefusalArgs {
-    /// The offensive words, one or a phrase a line, in place of those that come along
+    /// File of offensive words or phrases, one per line, in place of the built-in list
     #[arg(long, value_name = "FILE")]
     offensive_words: Option<PathBuf>,
-    /// Refuse what this classifier of texts refuses as well: the folder of a run, of the Hugging
+    /// Also refuse what this classifier of texts finds offensive: folder of a run or of the Hugging
     /// Face hub, or a name of `tutor weights list`
     #[arg(long, value_name = "CLASSIFIER", requires = "refuse")]
     classifier: Option<String>,
-    /// A class of --classifier that is refused; may be given several times
+    /// Class of --classifier that is refused. May be given several times
     #[arg(long, value_name = "CLASS", requires = "classifier")]
     refuse: Vec<String>,
-    /// The probability of these classes together from which on a text is refused; of a classifier
-    /// whose classes do not exclude each other, that of one of them
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
-    refuse_from: f64,
+    /// Refuse a text if the summed probability of the --refuse classes is at least P; if the
+    /// classes do not exclude each other, if that of one of them is
+    #[arg(long, value_name = "P", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
+    refuse_threshold: f64,
 }
 
 impl RefusalArgs {
@@ -35,7 +35,7 @@ impl RefusalArgs {
         let guard = self.guard_by(self.words()?, device)?;
         let mut said = which_words(self.offensive_words.as_deref())?;
         if let Some(by) = guard.identity() {
-            said += &format!("; {:?} from {} by {by}", self.refuse, self.refuse_from);
+            said += &format!("; {:?} from {} by {by}", self.refuse, self.refuse_threshold);
         }
         Ok((guard, said))
     }
@@ -58,8 +58,8 @@ impl RefusalArgs {
         let guard = Guard::new(words);
         let Some(asked) = &self.classifier else { return Ok(guard) };
         let (asked, device) = (asked.clone(), device.to_owned());
-        let refused = Refused { classes: self.refuse.clone(), from: self.refuse_from };
-        guard.with_classifier(move || which::classifier(&asked, &device), refused)
+        let refused = Refused { classes: self.refuse.clone(), from: self.refuse_threshold };
+        guard.with_classifier(move || run_network::classifier(&asked, &device), refused)
     }
 
     fn words(&self) -> Result<SafetyWords> {

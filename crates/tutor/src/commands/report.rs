@@ -7,10 +7,10 @@ use report::RunResult;
 
 use crate::run::folder;
 
-/// Which run.
+/// The run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a run, as `runs/noisy-student/latest`.
+    /// Folder of a run, as `runs/noisy-student/latest`.
     run: PathBuf,
 }
 

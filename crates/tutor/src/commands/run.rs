@@ -20,8 +20,8 @@ use crate::run::processes;
 /// What is run and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// `paper/row`, `paper` (its default row; with `--data` the one for data, if there is one), or
-    /// a TOML file.
+    /// Recipe: `paper/row`, `paper` (its default row, or with `--data` its row for data if there is
+    /// one), or a TOML file.
     recipe: String,
     #[command(flatten)]
     changes: Changes,
@@ -32,29 +32,30 @@ pub(crate) struct Args {
 /// What differs from the recipe as it is written.
 #[derive(clap::Args)]
 pub(crate) struct Changes {
-    /// The recipe's smoke run: a few steps on little data, one seed. The recipe needs a table
-    /// `[quick]`; the one that a run keeps has none.
+    /// Run the recipe's smoke test: a few steps on little data, one seed. The recipe needs a table
+    /// `[quick]`; the recipe that a run keeps has none.
     #[arg(long)]
     quick: bool,
-    /// How many seeds: 1, 2, ... N; as many as the recipe says by default.
+    /// Run with the seeds 1, 2, ... N; by default with as many as the recipe says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: Option<u32>,
-    /// The folder that holds the data sets; $TUTOR_DATA without it.
+    /// Folder that holds the data sets; $TUTOR_DATA by default.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which rows of the recipe's table to run: `all`, `none`, or names with commas.
+    /// Rows of the recipe's table to run: `all`, `none`, or names separated by commas.
     #[arg(long, value_name = "WHICH")]
     rows: Option<String>,
-    /// Run with each of these numbers of labels, as `30,50,100`, where the recipe can.
+    /// Run with each of these numbers of labels, as `30,50,100`, where the recipe has several.
     #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
     #[arg(value_parser = ranges::count::<u32>)]
     labels: Vec<u32>,
-    /// Change a setting, as `student.train.steps=400`. May be given several times. Lists and tables
-    /// are TOML, as `data.size=[64,64]`; strings need no quotes: the key decides what VALUE is.
+    /// Change a setting, as `student.train.steps=400`. Lists and tables are TOML, as
+    /// `data.size=[64,64]`; strings need no quotes, as the key decides the type of VALUE. May be
+    /// given several times.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
     set: Vec<Override>,
-    /// Take a setting out of the recipe, as `train.ema`: what is optional is then off, what has a
-    /// default takes it. May be given several times, and is done before `--set`.
+    /// Remove a setting from the recipe, as `train.ema`: an optional one is then off, another takes
+    /// its default. Applied before `--set`. May be given several times.
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
 }
@@ -222,8 +223,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn run_here(args: &Args) -> Result<()> {
     let mut experiment = args.changes.resolve(&args.recipe)?;
     let device = match processes::group() {
-        Some(_) if args.place.device == "auto" => Device::Cpu,
-        _ => super::device::chosen(&args.place.device)?,
+        Some(_) if args.place.device.name() == "auto" => Device::Cpu,
+        _ => args.place.device.chosen()?,
     };
     processes::check_device(device)?;
     args.place.set_threads();

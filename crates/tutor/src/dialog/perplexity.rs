@@ -8,6 +8,7 @@ use data_pipeline::dialog::DialogTokenizer;
 use dialog_models::{LanguageModel, Totals};
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Mode, Tensor};
+use train::parallel::balanced_shard;
 
 use super::pairs::{Part, on_device};
 use crate::run::{interrupt, processes};
@@ -46,7 +47,7 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
     let rows = match processes::group() {
         None => of_pairs(net, part, &indices, tokenizer, device)?,
         Some(group) => {
-            let own = train::parallel::part(indices.len(), [group.rank(), group.size()]);
+            let own = balanced_shard(indices.len(), group.rank(), group.size());
             let rows = processes::each(|| of_pairs(net, part, &indices[own], tokenizer, device))?;
             let rows = Tensor::from_slice(rows.as_flattened()).view([-1, 3]);
             let all = Vec::<f64>::try_from(group.all_gather_rows(&rows)?.reshape([-1]))?;

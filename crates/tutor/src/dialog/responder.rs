@@ -10,7 +10,7 @@ use dialog_models::decode::{
     Beam, Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Special, Written,
     beam, rank,
 };
-use dialog_models::hub::Checkpoint;
+use dialog_models::hub::Gpt2Checkpoint;
 use dialog_models::{Autoregressive, Gpt2, mmi};
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Params, Scope};
@@ -217,7 +217,7 @@ impl Responder {
         device: Device,
     ) -> Result<Self> {
         let tokenizer = DialogTokenizer::open(vocabulary)?;
-        let checkpoint = Checkpoint::open(asked, &Places::of_user())?;
+        let checkpoint = Gpt2Checkpoint::open(asked, &Places::of_user())?;
         let config = &checkpoint.config;
         let (table, known) = (config.network.vocabulary, tokenizer.size() as i64);
         let own_end = tokenizer.end();
@@ -225,7 +225,7 @@ impl Responder {
         let Some(tokenizer) = ended.filter(|_| known <= table) else {
             bail!(
                 "the vocabulary in {} has {known} tokens, of which {own_end} ends a turn; {asked} \
-                 knows {table} and ends turns by {}: name its own by --vocabulary",
+                 knows {table} and ends turns by {}: name its own by --vocab",
                 vocabulary.display(),
                 config.end
             );
@@ -396,7 +396,7 @@ impl Responder {
 impl Reverse {
     /// One by the path of its folder or its name in the hub's cache, for `known` token ids.
     fn open(asked: &str, known: i64, device: Device) -> Result<Self> {
-        let checkpoint = Checkpoint::open(asked, &Places::of_user())?;
+        let checkpoint = Gpt2Checkpoint::open(asked, &Places::of_user())?;
         let config = &checkpoint.config.network;
         ensure!(
             config.vocabulary == known,

@@ -91,8 +91,12 @@ impl Task for DialogTraining<'_> {
         let stream = Stream::shuffled(set, PackPairs, self.train.batch, self.seed);
         let stream = Stream { order: Order::Bucketed, ..stream };
         let share = Share { parts: self.parts, ..processes::share() };
-        let end = Some(self.train.steps);
-        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
+        let end = self.train.steps;
+        let steps = Loader::builder(vec![stream])
+            .steps(from..end)
+            .workers(self.workers)
+            .share(share)
+            .start();
         Box::new(steps.map(|step| {
             let packed = &step?.batches[0].data;
             let parts = packed.parts(self.parts);

@@ -1,5 +1,6 @@
 //! A checkpoint without a run: published weights, or a file that `tutor export` wrote.
 
+use std::fs::{self, DirEntry};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +18,7 @@ use super::input::{Input, Normalization};
 use super::trained_model::{Parts, TrainedModel};
 use super::view::Transform;
 use crate::run::note::note;
+use crate::run::result::listed;
 
 /// What our own exports have beside what all readers know: a net that no other code base has, and
 /// what is done to images in full.
@@ -31,8 +33,10 @@ pub(crate) struct Own {
 pub(crate) const OWN: &str = "tutor";
 
 /// Opens weights: a file, or a name that `tutor weights` knows. `net` is the net's name in timm,
-/// where the file does not say it. The classes are those that the file names, else the folders
-/// of `samples` in their order, which then must be as many as the net tells apart, else numbers.
+/// where the file does not say it. The classes are those that the file or the configuration beside
+/// it names, else the folders of `samples` in their order, which then must be as many as the net
+/// tells apart, else numbers. Folders that are called by WordNet's numbers, as those of ImageNet,
+/// are taken in their order in any case.
 pub(crate) fn open(
     net: Option<&str>,
     asked: &str,
@@ -65,11 +69,18 @@ pub(crate) fn open(
         Some(classes) => {
             ensure!(
                 classes.len() == told_apart,
-                "{} names {} classes and tells {told_apart} apart",
+                "{} (or config.json beside it) names {} classes, and its net tells {told_apart} \
+                 apart: mend the names",
                 given.source.display(),
                 classes.len()
             );
-            classes
+            match samples.and_then(|samples| numbered_by_wordnet(samples, told_apart)) {
+                Some(folders) => {
+                    note_order(&folders);
+                    folders
+                }
+                None => classes,
+            }
         }
         None => match samples {
             Some(samples) => folders(samples, told_apart, &given)?,
@@ -158,7 +169,29 @@ fn folders(samples: &Path, told_apart: usize, given: &StateDict) -> Result<Vec<S
         samples.display(),
         classes.len()
     );
+    note_order(&classes);
     Ok(classes)
+}
+
+fn note_order(folders: &[String]) {
+    let names: Vec<&str> = folders.iter().map(String::as_str).collect();
+    note(&format!("classes taken from the folders in this order: {}", listed(&names)));
+}
+
+/// The sub-folders of a folder, sorted, if they are as many as the classes and all are called as
+/// ImageNet's, whose classes stand in the order of these names: `n01440764`.
+fn numbered_by_wordnet(samples: &Path, told_apart: usize) -> Option<Vec<String>> {
+    let entries = fs::read_dir(samples).ok()?.filter_map(Result::ok);
+    let is_hidden = |entry: &DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
+    let folders = entries.filter(|entry| entry.path().is_dir() && !is_hidden(entry));
+    let mut names: Vec<String> =
+        folders.map(|folder| folder.file_name().into_string().ok()).collect::<Option<_>>()?;
+    names.sort();
+    let is_number = |name: &String| {
+        let digits = name.strip_prefix('n');
+        digits.is_some_and(|n| n.len() == 8 && n.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    (names.len() == told_apart && names.iter().all(is_number)).then_some(names)
 }
 
 /// What nets for ImageNet are shown where nothing else is known: timm's defaults.
@@ -170,6 +203,7 @@ fn usual(net: &NetConfig) -> Preprocess {
     Preprocess {
         size,
         crop: 0.875,
+        squash: false,
         interpolation: Interpolation::Bicubic,
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],

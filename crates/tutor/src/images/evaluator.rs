@@ -8,7 +8,7 @@ use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use torch::precision::{Precision, autocast};
 use torch::{Kind, Mode, Model, Net, Tensor, no_grad};
-use train::parallel::part;
+use train::parallel::balanced_shard;
 
 use super::feed::Feed;
 use super::subset::Subset;
@@ -145,7 +145,7 @@ impl Evaluator {
         let Some(group) = processes::group().filter(|_| self.mode == Mode::Eval) else {
             return self.each_here(net, subset, take);
         };
-        let own = part(subset.len(), [group.rank(), group.size()]);
+        let own = balanced_shard(subset.len(), group.rank(), group.size());
         let indices = subset.indices[own].to_vec();
         let mut rows = Vec::with_capacity(indices.len() * self.feed.classes);
         let own = Subset { set: subset.set.clone(), indices };

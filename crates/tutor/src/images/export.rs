@@ -89,6 +89,7 @@ impl TrainedModel {
         let made = |size: usize, crop, interpolation| Preprocess {
             size: size as u32,
             crop,
+            squash: false,
             interpolation,
             mean: input.normalization.mean.clone(),
             std: input.normalization.std.clone(),

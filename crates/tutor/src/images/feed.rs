@@ -60,7 +60,7 @@ impl Feed {
         if let Some(unlabeled) = step.batches.get(1) {
             batch.u = tensors(1, &unlabeled.data);
             let slots: Vec<i64> = unlabeled.slots.iter().map(|&slot| i64::from(slot)).collect();
-            batch.slots = Some(tensor_on(&slots, self.device));
+            batch.unlabeled_indices = Some(tensor_on(&slots, self.device));
             batch.targets =
                 self.targets.as_ref().map(|targets| targets.of(&unlabeled.slots, self.device));
         }

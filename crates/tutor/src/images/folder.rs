@@ -17,7 +17,6 @@ use crate::recipe::data;
 use crate::run::copies;
 use crate::run::files;
 use crate::run::measured::Overlap;
-use crate::run::note::note;
 
 /// The parts of one's own images, open.
 pub(super) struct Folder {
@@ -59,124 +58,201 @@ impl Folder {
             ("data.validation", config.validation.as_ref()),
             ("data.test", config.test.as_ref()),
         ])?;
-        let options = FolderOptions {
-            on_bad: config.on_bad,
-            decode: config.decode(),
-            digests: !config.on_demand,
-            no_label: config.no_label.clone(),
-            ..FolderOptions::default()
-        };
-        let labeled = FolderSet::open(
-            &config.labeled,
-            &FolderOptions {
-                labels: config.labels.clone(),
-                unlisted: config.unlabeled.is_none(),
-                exclude: config.validation.iter().chain(&config.test).cloned().collect(),
-                ..options.clone()
-            },
-        )?;
-        let (labeled, rest) = labeled.by_label();
-        let mut left = config.memory.saturating_mul(1 << 20);
-        let mut decode = |set: FolderSet| {
-            let set = if config.on_demand {
-                Cached::new(set, std::mem::take(&mut left))
-            } else {
-                set.decode_all(left)?
-            };
-            left -= set.bytes();
-            anyhow::Ok(set)
-        };
-        let open = |path: &Option<PathBuf>, options: &FolderOptions| {
-            path.as_ref().map(|path| FolderSet::open(path, options)).transpose()
-        };
-        // The other labelled parts may lack a class, but not bring a new one.
-        let classes = labeled.classes().to_vec();
-        let counts = classes.iter().map(String::as_str);
-        let counts: Vec<(&str, u64)> = counts.zip(sizes(&labeled, &HashSet::new())).collect();
-        refuse_missing(&counts, &config.class).with_context(|| {
-            config.labels.as_ref().unwrap_or(&config.labeled).display().to_string()
-        })?;
-        let mut told = doubtful(&counts, &config.class);
-        told.extend(absent(&counts, &config.class));
-        let measured = |classes: &[String]| {
-            let options = FolderOptions {
-                classes: Some(classes.to_vec()),
-                root: config.labels.is_some().then(|| config.labeled.clone()),
-                ..options.clone()
-            };
-            anyhow::Ok((open(&config.validation, &options)?, open(&config.test, &options)?))
-        };
-        // What is misspelt is found before anything is decoded.
-        let mut others = measured(&classes)?;
-        let unlabeled =
-            open(&config.unlabeled, &FolderOptions { labeled: false, ..options.clone() })?;
-        let labeled = decode(labeled)?;
-        // A class none of whose images can be read is none.
-        if labeled.inner().classes() != classes {
-            others = measured(labeled.inner().classes())?;
-        }
-        let (validation, test) = others;
-        // Names as they stand in messages, and where each set goes.
-        let mut opened = vec![("labelled", labeled)];
-        let others = [
-            ("unlabelled", rest),
-            ("unlabelled", unlabeled),
-            ("validation", validation),
-            ("test", test),
-        ];
-        for (name, set) in others {
-            if let Some(set) = set {
-                opened.push((name, decode(set)?));
-            }
-        }
-        let Same { told: of_contents, left_out, overlap } = match config.on_demand {
-            true => {
-                let note = "contents were not compared between the parts (data.on_demand): an \
-                            image of the test part may be among the others, and a copy of a \
-                            labelled one counts again";
-                Same { told: vec![note.to_owned()], ..Same::default() }
-            }
-            false => shared(&opened, config.allow_duplicates)?,
-        };
-        told.extend(of_contents);
-        let mut notes: Vec<Note> = told.into_iter().map(Note::from).collect();
-        let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
-        for (name, set) in opened {
-            let of_set = set.inner().notes().iter();
-            notes.extend(of_set.map(|text| Note::from(format!("{name} images: {text}"))));
-            notes.extend(set.inner().left_out().iter().map(|left_out| Note {
-                full: format!("{name} images: {left_out}"),
-                brief: format!("{name} images: {}", left_out.brief()),
-            }));
-            sets.entry(name).or_default().push(Arc::new(set));
-        }
-        let mut take = |name: &str| match sets.remove(name).unwrap_or_default() {
-            sets if sets.len() > 1 => anyhow::Ok(Some(Arc::new(Concat::new(sets)?) as Set)),
-            mut sets => Ok(sets.pop()),
-        };
-        let Some(labeled) = take("labelled")? else { bail!("there is no labelled image") };
-        let (unlabeled, validation, test) =
-            (take("unlabelled")?, take("validation")?, take("test")?);
-        let measured = [("validation", &validation), ("test", &test)];
-        for (name, set) in
-            measured.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)))
-        {
-            notes.extend(unmeasured(&**set).map(|class| {
-                let told = format!("no {name} image is of the class `{class}`");
-                Note::from(format!("{told}, which is not measured there"))
-            }));
+        let (parts, mut notes) = open_parts(config)?;
+        let Same { told, left_out, overlap } = compare_contents(config, &parts)?;
+        notes.extend(told);
+        let mut notes: Vec<Note> = notes.into_iter().map(Note::from).collect();
+        notes.extend(parts.iter().flat_map(notes_of_part));
+        let Joined { labeled, unlabeled, validation, test } = join(parts)?;
+        for (name, set) in [("validation", &validation), ("test", &test)] {
+            notes.extend(set.iter().flat_map(|set| notes_on_unmeasured(name, &**set)));
         }
         if validation.is_none() && config.validation_share > 0.0 {
-            notes.extend(single(&*labeled, &left_out).map(|class| {
-                Note::from(format!(
-                    "the class `{class}` has one labelled image, which is trained on: no \
-                     validation image measures it"
-                ))
-            }));
+            notes.extend(notes_on_single(&*labeled, &left_out));
         }
-        notes.iter().for_each(|text| note(&text.full));
         Ok(Self { labeled, unlabeled, validation, test, left_out, notes, overlap })
     }
+}
+
+/// A part's name as it stands in messages, and its images.
+type Part = (&'static str, Cached<FolderSet>);
+
+/// Opens and decodes all parts, the labelled one first; with them, notes on classes. Paths, tables
+/// and labels of all parts are checked before anything is decoded.
+fn open_parts(config: &data::Folder) -> Result<(Vec<Part>, Vec<String>)> {
+    let options = FolderOptions {
+        on_bad: config.on_bad,
+        decode: config.decode(),
+        digests: !config.on_demand,
+        no_label: config.no_label.clone(),
+        ..FolderOptions::default()
+    };
+    let (labeled, rest) = open_labeled(config, &options)?;
+    refuse_inside(
+        ("data.labeled", &config.labeled, &labeled),
+        [
+            ("data.unlabeled", config.unlabeled.as_ref()),
+            ("data.validation", config.validation.as_ref()),
+            ("data.test", config.test.as_ref()),
+        ],
+    )?;
+    let notes = check_classes(config, &labeled)?;
+    let classes = labeled.classes().to_vec();
+    let mut measured = open_measured(config, &options, &classes)?;
+    let unlabeled = FolderOptions { labeled: false, ..options.clone() };
+    let unlabeled =
+        config.unlabeled.as_ref().map(|path| FolderSet::open(path, &unlabeled)).transpose()?;
+    let mut decoder = Decoder::new(config);
+    let labeled = decoder.decode(labeled)?;
+    // A class none of whose images can be read is none.
+    if labeled.inner().classes() != classes {
+        measured = open_measured(config, &options, labeled.inner().classes())?;
+    }
+    let [validation, test] = measured;
+    let mut parts = vec![("labelled", labeled)];
+    for (name, set) in [
+        ("unlabelled", rest),
+        ("unlabelled", unlabeled),
+        ("validation", validation),
+        ("test", test),
+    ] {
+        if let Some(set) = set {
+            parts.push((name, decoder.decode(set)?));
+        }
+    }
+    Ok((parts, notes))
+}
+
+/// Opens the labelled images; beside them, those that have no label.
+fn open_labeled(
+    config: &data::Folder,
+    options: &FolderOptions,
+) -> Result<(FolderSet, Option<FolderSet>)> {
+    let options = FolderOptions {
+        labels: config.labels.clone(),
+        unlisted: config.unlabeled.is_none(),
+        exclude: config.validation.iter().chain(&config.test).cloned().collect(),
+        ..options.clone()
+    };
+    Ok(FolderSet::open(&config.labeled, &options)?.by_label())
+}
+
+/// Refuses a class that the recipe names and no labelled image has; notes on classes that may be
+/// meant otherwise.
+fn check_classes(config: &data::Folder, labeled: &FolderSet) -> Result<Vec<String>> {
+    let classes = labeled.classes().iter().map(String::as_str);
+    let counts: Vec<(&str, u64)> = classes.zip(sizes(labeled, &HashSet::new())).collect();
+    refuse_missing(&counts, &config.class)
+        .with_context(|| config.labels.as_ref().unwrap_or(&config.labeled).display().to_string())?;
+    let mut notes = doubtful(&counts, &config.class);
+    notes.extend(absent(&counts, &config.class));
+    Ok(notes)
+}
+
+/// Opens the validation and the test part. They may lack one of the classes, but not bring a new
+/// one.
+fn open_measured(
+    config: &data::Folder,
+    options: &FolderOptions,
+    classes: &[String],
+) -> Result<[Option<FolderSet>; 2]> {
+    let options = FolderOptions {
+        classes: Some(classes.to_vec()),
+        root: config.labels.is_some().then(|| config.labeled.clone()),
+        ..options.clone()
+    };
+    let open = |path: &Option<PathBuf>| {
+        path.as_ref().map(|path| FolderSet::open(path, &options)).transpose()
+    };
+    Ok([open(&config.validation)?, open(&config.test)?])
+}
+
+/// Decodes parts one after another within the memory that they have together.
+struct Decoder {
+    on_demand: bool,
+    /// Bytes that are left for decoded images.
+    left: u64,
+}
+
+impl Decoder {
+    fn new(config: &data::Folder) -> Self {
+        Self { on_demand: config.on_demand, left: config.memory.saturating_mul(1 << 20) }
+    }
+
+    /// The images of a part, all decoded once, or later where they are decoded on demand.
+    fn decode(&mut self, set: FolderSet) -> Result<Cached<FolderSet>> {
+        let set = match self.on_demand {
+            true => Cached::new(set, std::mem::take(&mut self.left)),
+            false => set.decode_all(self.left)?,
+        };
+        self.left -= set.bytes();
+        Ok(set)
+    }
+}
+
+/// Looks for images with the same content, unless they are decoded on demand.
+fn compare_contents(config: &data::Folder, parts: &[Part]) -> Result<Same> {
+    if !config.on_demand {
+        return shared(parts, config.allow_duplicates);
+    }
+    let note = "contents were not compared between the parts (data.on_demand): an image of the test \
+                part may be among the others, and a copy of a labelled one counts again";
+    Ok(Same { told: vec![note.to_owned()], ..Same::default() })
+}
+
+/// What should be known of a part: how it was read, and what was left out.
+fn notes_of_part((name, set): &Part) -> Vec<Note> {
+    let set = set.inner();
+    let mut notes: Vec<Note> =
+        set.notes().iter().map(|text| Note::from(format!("{name} images: {text}"))).collect();
+    notes.extend(set.left_out().iter().map(|left_out| Note {
+        full: format!("{name} images: {left_out}"),
+        brief: format!("{name} images: {}", left_out.brief()),
+    }));
+    notes
+}
+
+/// The parts as sets, of which those with the same name are one.
+struct Joined {
+    labeled: Set,
+    unlabeled: Option<Set>,
+    validation: Option<Set>,
+    test: Option<Set>,
+}
+
+/// Joins parts that have the same name.
+fn join(parts: Vec<Part>) -> Result<Joined> {
+    let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
+    for (name, set) in parts {
+        sets.entry(name).or_default().push(Arc::new(set));
+    }
+    let mut take = |name: &str| match sets.remove(name).unwrap_or_default() {
+        sets if sets.len() > 1 => anyhow::Ok(Some(Arc::new(Concat::new(sets)?) as Set)),
+        mut sets => Ok(sets.pop()),
+    };
+    let Some(labeled) = take("labelled")? else { bail!("there is no labelled image") };
+    let (unlabeled, validation, test) = (take("unlabelled")?, take("validation")?, take("test")?);
+    Ok(Joined { labeled, unlabeled, validation, test })
+}
+
+/// Notes on the classes of which a part that is measured on has no image.
+fn notes_on_unmeasured(name: &str, set: &ImageSamples) -> Vec<Note> {
+    let note = |class: &String| {
+        let told = format!("no {name} image is of the class `{class}`");
+        Note::from(format!("{told}, which is not measured there"))
+    };
+    unmeasured(set).map(note).collect()
+}
+
+/// Notes on the classes with one labelled image, where validation images are drawn from these.
+fn notes_on_single(labeled: &ImageSamples, left_out: &HashSet<u32>) -> Vec<Note> {
+    let note = |class: &String| {
+        Note::from(format!(
+            "the class `{class}` has one labelled image, which is trained on: no validation image \
+             measures it"
+        ))
+    };
+    single(labeled, left_out).map(note).collect()
 }
 
 /// How many images each class has, without those that are left out.
@@ -221,6 +297,45 @@ pub(crate) fn refuse_same_path(parts: [(&str, Option<&PathBuf>); 4]) -> Result<(
     Ok(())
 }
 
+/// Fails if a part is a folder below the labelled one whose images have the name of their
+/// sub-folder for a label. The labelled part has its name in messages, its folder and its images.
+pub(crate) fn refuse_inside(
+    (labeled, folder, set): (&str, &Path, &FolderSet),
+    parts: [(&str, Option<&PathBuf>); 3],
+) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let above = real(folder);
+    for (name, path) in parts {
+        let Some(path) = path.filter(|path| path.is_dir()) else { continue };
+        let below = real(path);
+        let Ok(inside) = below.strip_prefix(&above) else { continue };
+        let inside = inside.to_string_lossy();
+        let class = inside.split('/').next().unwrap_or_default();
+        let start = format!("{inside}/");
+        let is_of_class = |i: usize| {
+            set.label(i).is_some_and(|label| set.classes()[label as usize] == class)
+                && set.id(i).starts_with(&start)
+        };
+        if !(0..set.len()).any(is_of_class) {
+            continue;
+        }
+        let or = match class == inside && name.ends_with("unlabeled") {
+            true => format!(
+                ", or leave {name} out and say that this label stands for none: --no-label \
+                 '{class}' of `tutor fit`, data.no_label in a recipe"
+            ),
+            false => String::new(),
+        };
+        bail!(
+            "{name} {} lies in {labeled} {}, whose sub-folders are the classes: its images would \
+             be learned from with the label `{class}`. Move it out of there{or}",
+            path.display(),
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
 /// Images that have the content of others.
 #[derive(Default)]
 struct Same {
@@ -235,7 +350,7 @@ struct Same {
 /// Finds images that are there more than once; the first part is that of the labelled ones. Fails
 /// if images that are measured on are in another part too and that is not allowed, or if a class
 /// has no labelled image that counts.
-fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Same> {
+fn shared(parts: &[Part], allowed: bool) -> Result<Same> {
     let sets: Vec<&FolderSet> = parts.iter().map(|(_, set)| set.inner()).collect();
     let mut contents: Vec<(&str, Contents)> = Vec::new();
     for ((name, _), found) in parts.iter().zip(folder::contents(&sets)?) {

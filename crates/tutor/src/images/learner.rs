@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use augment::policy::Policy;
-use ssl_core::{Config, Method, MethodConfig, TaskInfo, ViewKind, Views};
+use ssl_core::{Method, MethodConfig, MethodSettings, TaskInfo, ViewKind, Views};
 use train::TrainConfig;
 use vision_models::NetConfig;
 

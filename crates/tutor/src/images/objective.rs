@@ -27,7 +27,7 @@ pub(crate) struct ImageObjective {
     feedback: Option<Learning>,
     probes: Option<(Probes, Tensor)>,
     /// Floating-point operations of the losses so far.
-    operations: u64,
+    flops: u64,
 }
 
 /// CTAugment's rates, and the tensor by which checkpoints keep them.
@@ -66,7 +66,7 @@ impl Learning {
 
 impl ImageObjective {
     pub(super) fn new(ssl: Ssl<Box<dyn Method>>, feedback: Option<Learning>) -> Self {
-        Self { ssl, feedback, probes: None, operations: 0 }
+        Self { ssl, feedback, probes: None, flops: 0 }
     }
 }
 
@@ -82,7 +82,7 @@ impl Objective for ImageObjective {
         self.probes = samples.probes.map(|probes| (probes, y));
         let before = flops::counted();
         let loss = self.ssl.loss(samples.batch, at);
-        self.operations += flops::counted() - before;
+        self.flops += flops::counted() - before;
         loss
     }
 
@@ -100,8 +100,8 @@ impl Objective for ImageObjective {
         }
     }
 
-    fn operations(&self) -> u64 {
-        self.operations
+    fn flops(&self) -> u64 {
+        self.flops
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

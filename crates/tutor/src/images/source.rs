@@ -23,6 +23,7 @@ use super::synthetic;
 use crate::recipe::data::{DataConfig, Official as OfficialConfig};
 use crate::recipe::evaluate::Part;
 use crate::run::measured::Overlap;
+use crate::run::note::note;
 
 /// The data of one seed.
 #[derive(Clone)]
@@ -171,6 +172,7 @@ impl ImageSource {
             }
             DataConfig::Folder(folder) => {
                 let folder = Folder::open(folder)?;
+                folder.notes.iter().for_each(|text| note(&text.full));
                 let Folder { labeled: train, unlabeled, validation, test, .. } = folder;
                 let Folder { left_out, notes, overlap, .. } = folder;
                 let all = Self::of_one(config, train, test);

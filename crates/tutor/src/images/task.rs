@@ -145,9 +145,13 @@ impl<'a> ImageTask<'a> {
     where
         C: Collate<Item: Clone> + Clone + 'static,
     {
-        let end = Some(self.config.steps * self.config.accumulate as u64);
+        let end = self.config.steps * self.config.accumulate as u64;
         let workers = self.setting.shared.workers;
-        Loader::start_share(streams.to_vec(), from, end, workers, processes::share())
+        Loader::builder(streams.to_vec())
+            .steps(from..end)
+            .workers(workers)
+            .share(processes::share())
+            .start()
     }
 
     /// The whole network with the tensors of one that was trained, without the heads that a method
@@ -258,11 +262,11 @@ impl Task for ImageTask<'_> {
         let partly = |model: Model| match stages {
             0 => model,
             _ if self.stored.is_empty() => model.freeze(stages),
-            _ => model.behind(stages),
+            _ => model.skip_stages(stages),
         };
         let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
-        method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        method.fits(model.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
         let ema = self.config.ema.map(|ema| (partly(self.setting.build(self.net)), ema));
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {

@@ -17,7 +17,7 @@ use vision_models::NetConfig;
 use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::input::Input;
-use super::shown::{Open, Pictures};
+use super::open_images::{OpenImages, Pictures};
 use super::view::Transform;
 use crate::run::experiment::{Predictor, Reading, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::note::note;
@@ -145,6 +145,18 @@ impl TrainedModel {
             ..Decode::default()
         }
     }
+
+    /// How images are opened for it. With `labeled`, each class must be one that it knows.
+    pub(crate) fn folder_options(&self, labeled: bool) -> FolderOptions {
+        FolderOptions {
+            labeled,
+            classes: labeled.then(|| self.input.classes.clone()),
+            on_bad: OnBad::Skip,
+            decode: self.decode(),
+            no_label: self.no_label.clone(),
+            ..FolderOptions::default()
+        }
+    }
 }
 
 impl Predictor for TrainedModel {
@@ -160,7 +172,7 @@ impl Predictor for TrainedModel {
         let trained = match &mut self.transform {
             Transform::Policy(_) => self.input.size.replace(size),
             Transform::Published(preprocess) => {
-                ensure!(size.0 == size.1, "--size: {} is shown squares", self.name);
+                ensure!(size.0 == size.1, "--image-size: {} is shown squares", self.name);
                 let side = std::mem::replace(&mut preprocess.size, size.0);
                 Some((side, side))
             }
@@ -204,22 +216,15 @@ impl Predictor for TrainedModel {
 
     /// With `labeled`, each class must be one that the network knows.
     fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
-        let options = FolderOptions {
-            labeled,
-            classes: labeled.then(|| self.input.classes.clone()),
-            on_bad: OnBad::Skip,
-            decode: self.decode(),
-            no_label: self.no_label.clone(),
-            ..FolderOptions::default()
-        };
+        let options = self.folder_options(labeled);
         let way_out = match self.input.size {
             None if matches!(self.transform, Transform::Policy(_)) => {
                 ", and the run brought its own to no common size: name the size that it was \
-                     trained at, as --size 64x48"
+                     trained at, as --image-size 64x48"
             }
             _ => "",
         };
-        Ok(Box::new(Open {
+        Ok(Box::new(OpenImages {
             pictures: Arc::new(Pictures(FolderSet::open(path, &options)?)),
             net: &self.fast,
             evaluator: &self.evaluator,

@@ -38,9 +38,9 @@ impl Transform {
     }
 }
 
-/// Brings the shorter side to its length and cuts the square out of the middle, as timm's
-/// `transforms_imagenet_eval` does with a crop of the middle (torchvision's `Resize` and
-/// `CenterCrop` on Pillow's images), byte for byte.
+/// Brings the shorter side (with `squash`, both sides) to its length and cuts the square out of the
+/// middle, as timm's `transforms_imagenet_eval` does with a crop of the middle (torchvision's
+/// `Resize` and `CenterCrop` on Pillow's images), byte for byte.
 pub(crate) fn square(image: &mut Image, preprocess: &Preprocess, scratch: &mut Scratch) {
     let filter = match preprocess.interpolation {
         Interpolation::Nearest => Filter::Nearest,
@@ -49,8 +49,12 @@ pub(crate) fn square(image: &mut Image, preprocess: &Preprocess, scratch: &mut S
         Interpolation::Lanczos => Filter::Lanczos,
     };
     let (short, size) = (preprocess.shorter_side() as usize, preprocess.size as usize);
+    let sides = [image.width(), image.height()];
     let shorter = image.width().min(image.height());
-    let [width, height] = [image.width(), image.height()].map(|side| short * side / shorter);
+    let [width, height] = match preprocess.squash {
+        true => [short; 2],
+        false => sides.map(|side| short * side / shorter),
+    };
     resize(image, width, height, filter, scratch);
     let [x, y] =
         [width, height].map(|side| ((side - size) as f64 / 2.0).round_ties_even() as usize);
@@ -77,6 +81,7 @@ mod tests {
             let preprocess = Preprocess {
                 size: number(2) as u32,
                 crop: fields[3].parse().expect("a share"),
+                squash: false,
                 interpolation: serde_json::from_value(fields[4].into()).expect("a filter"),
                 mean: vec![0.5; 3],
                 std: vec![0.5; 3],
@@ -84,5 +89,21 @@ mod tests {
             square(&mut image, &preprocess, &mut Scratch::new());
             assert_eq!(Digest::of(image.pixels()).to_string(), fields[5], "{line}");
         }
+    }
+
+    #[test]
+    fn both_sides_are_brought_to_one_length_where_the_weights_want_it() {
+        // A stripe at the left is seen only where nothing is cut.
+        let pixel = |i: usize| if i % 64 < 8 { [255; 3] } else { [0; 3] };
+        let wide = Image::new(64, 16, 3, (0..64 * 16).flat_map(pixel).collect());
+        let seen = |squash: bool| {
+            let (mut image, interpolation) = (wide.clone(), Interpolation::Nearest);
+            let (mean, std) = (vec![0.5; 3], vec![0.5; 3]);
+            let preprocess = Preprocess { size: 8, crop: 1.0, squash, interpolation, mean, std };
+            square(&mut image, &preprocess, &mut Scratch::new());
+            assert_eq!((image.width(), image.height()), (8, 8));
+            image.pixels().contains(&255)
+        };
+        assert_eq!((seen(true), seen(false)), (true, false));
     }
 }

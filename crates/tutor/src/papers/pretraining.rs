@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::Tokenizer;
 use data_pipeline::text::corpus::Corpus;
 use data_pipeline::text::read::Tally;
 use toml::Table;
@@ -58,15 +57,15 @@ impl Experiment for OwnPretraining {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.text.anchor(dir)?;
-        if let Vocabulary::Of(path) = &self.recipe.vocabulary {
-            let (tokenizer, nets) = (Tokenizer::open(path)?, &self.recipe.pretrain);
+        if let Some(vocabulary) = self.recipe.vocabulary.given() {
+            let (tokenizer, nets) = (vocabulary.open()?, &self.recipe.pretrain);
             tokenizer.check_fits(nets.encoder.vocabulary as usize)?;
             let mask = i64::from(tokenizer.specials().mask);
             ensure!(
                 mask == nets.mask,
                 "pretrain.mask: is {}, and [MASK] is {mask} in {}",
                 nets.mask,
-                path.display()
+                vocabulary.path.display()
             );
         }
         self.corpus = Some(Corpus::open(&self.recipe.text.files, self.recipe.text.reading())?);
@@ -98,14 +97,14 @@ impl OwnPretraining {
     /// Makes vocabulary and tokens, unless they are there.
     fn tokens(&self, dir: &Path) -> Result<(Tokens, Tally)> {
         let recipe = &self.recipe;
-        let (vocabulary, given) = match &recipe.vocabulary {
-            Vocabulary::Made { tokens, .. } => (*tokens, None),
-            Vocabulary::Of(path) => (0, Some(&**path)),
+        let vocabulary = match &recipe.vocabulary {
+            Vocabulary::Made { tokens, .. } => *tokens,
+            Vocabulary::Of(_) | Vocabulary::OfCased(_) => 0,
         };
         let files = tokens::Files {
             corpus: self.corpus.as_ref().context("the files are found before the run")?,
             held_out: recipe.text.held_out,
-            given,
+            given: recipe.vocabulary.given(),
             casing: recipe.vocabulary.casing(),
         };
         let making = Making { vocabulary, segments: recipe.sequences, workers: 0 };

@@ -8,7 +8,7 @@ mod training;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use ssl_core::Config;
+use ssl_core::MethodSettings;
 use toml::Table;
 use torch::Device;
 

@@ -8,7 +8,7 @@ use data_pipeline::loader::{AsIs, Loader, Stream};
 use metrics::{Better, Metric};
 use report::{Block, Curves, Row, RunResult, Section};
 use serde::{Deserialize, Serialize};
-use ssl_core::{Batch, Config, Method, Ssl, TaskInfo, methods::SupervisedConfig};
+use ssl_core::{Batch, Method, MethodSettings, Ssl, TaskInfo, methods::SupervisedConfig};
 use torch::{Device, Kind, Mode, Model, Tensor, loss::cross_entropy, nn::Linear};
 use train::{Cadence, Progress, Throughput, TrainConfig};
 
@@ -63,7 +63,8 @@ impl Task for NextLetter<'_> {
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
         let words = VecSet::new("words", self.0.words.clone(), None, vec![]).expect("no labels");
         let stream = Stream::shuffled(Arc::new(words), AsIs::default(), self.0.train.batch, self.1);
-        let steps = Loader::start(vec![stream], from, Some(self.0.train.steps), 1);
+        let steps =
+            Loader::builder(vec![stream]).steps(from..self.0.train.steps).workers(1).start();
         Box::new(steps.map(|step| Ok(bigrams(&step?.batches[0].data))))
     }
 

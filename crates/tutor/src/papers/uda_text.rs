@@ -16,7 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::TextSet;
-use ssl_core::Config as _;
+use ssl_core::MethodSettings as _;
 use toml::Table;
 use torch::Device;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use data_pipeline::dataset::folder::OnBad;
+use data_pipeline::dataset::folder::{OnBad, is_there};
 use data_pipeline::picture::{Decode, Depth};
 use data_pipeline::split::SplitRule;
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,7 @@ impl Folder {
         let others = others.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
         std::iter::once(("labeled", &self.labeled))
             .chain(others)
-            .filter(|(_, path)| !path.exists())
+            .filter(|(_, path)| !is_there(path))
             .map(|(key, path)| format!("data.{key}: {} is not there", path.display()))
             .collect()
     }

@@ -98,10 +98,8 @@ pub(crate) fn choose<R: TableRow>(
         *row.against_mut() = kept;
     }
     head.expect.retain(|expected| {
-        let about = expected.row.iter().chain(&expected.comparison);
-        about
-            .flat_map(|name| name.split(" - "))
-            .all(|name| left.iter().any(|left| left == last_word(name)) && is_asked(name, labels))
+        let mut names = expected.subject.name().split(" - ");
+        names.all(|name| left.iter().any(|left| left == last_word(name)) && is_asked(name, labels))
     });
     Ok(left_out)
 }

@@ -27,8 +27,12 @@ pub(crate) fn told(copies: &Copies, unit: &str, id: impl Fn(usize) -> String) ->
         ));
     }
     if copies.several_labels > 0 {
+        let (have, left) = match copies.several_labels {
+            1 => ("has", "it is"),
+            _ => ("have", "they are"),
+        };
         told.push(format!(
-            "{} have the content of another and a different label{}: they are left out (where most \
+            "{} {have} the content of another and a different label{}: {left} left out (where most \
              copies have one label, one with that label stays)",
             counted(copies.several_labels, &noun),
             pair(copies.contradiction)
@@ -52,4 +56,18 @@ pub(crate) fn refuse_emptied(
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_copy_is_told_in_the_singular() {
+        let copies = Copies { several_labels: 1, ..Copies::default() };
+        let said = told(&copies, "images", |i| i.to_string());
+        let expected = "1 labelled image has the content of another and a different label: it is \
+                        left out (where most copies have one label, one with that label stays)";
+        assert_eq!(said, [expected]);
+    }
 }

@@ -10,8 +10,8 @@ pub(crate) struct StageCost {
     /// Wall clock in seconds over all the times it was started.
     pub(crate) seconds: f64,
     /// Floating-point operations, where they are counted.
-    #[serde(default)]
-    pub(crate) operations: u64,
+    #[serde(default, rename = "operations")]
+    pub(crate) flops: u64,
 }
 
 impl StageCost {
@@ -20,7 +20,7 @@ impl StageCost {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
             samples: sum.samples + cost.samples,
             seconds: sum.seconds + cost.seconds,
-            operations: sum.operations + cost.operations,
+            flops: sum.flops + cost.flops,
         })
     }
 

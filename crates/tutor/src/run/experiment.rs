@@ -119,7 +119,7 @@ pub(crate) trait Predictor {
 
     /// Brings samples to this width and height before they are shown to it.
     fn resize(&mut self, _size: (u32, u32)) -> Result<()> {
-        bail!("--size: {} is not shown images", self.about())
+        bail!("--image-size: {} is not shown images", self.about())
     }
 
     /// Reads tables of texts, and labels of images, as it is asked from now on.

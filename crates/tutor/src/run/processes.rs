@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use data_pipeline::loader::Share;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use torch::group::{Group, Meeting};
+use torch::group::{Group, Rendezvous};
 use torch::{Device, Tensor};
 use train::TrainConfig;
 
@@ -22,8 +22,8 @@ thread_local! {
 /// happens in a process that was started alone.
 pub(crate) fn join() -> Result<()> {
     torch::group::end_with_launcher()?;
-    if let Some(meeting) = Meeting::of_environment()? {
-        let group = Group::join(&meeting)?;
+    if let Some(rendezvous) = Rendezvous::from_env()? {
+        let group = Group::join(&rendezvous)?;
         GROUP.with(|known| *known.borrow_mut() = Some(group));
     }
     Ok(())
@@ -83,10 +83,10 @@ pub(crate) fn from_first<T: Serialize + DeserializeOwned>(
     let Some(group) = group() else { return find() };
     if group.is_first() {
         let found = find()?;
-        group.from_first(&serde_json::to_vec(&found)?)?;
+        group.broadcast_bytes(&serde_json::to_vec(&found)?)?;
         return Ok(found);
     }
-    Ok(serde_json::from_slice(&group.from_first(&[])?)?)
+    Ok(serde_json::from_slice(&group.broadcast_bytes(&[])?)?)
 }
 
 /// An error if this process has found something else than rank 0: what it is, and the way out.
@@ -113,7 +113,7 @@ pub(crate) fn share_file(path: &Path) -> Result<()> {
         bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         bytes.push(1);
     }
-    let mut bytes = group.from_first(&bytes)?;
+    let mut bytes = group.broadcast_bytes(&bytes)?;
     if !group.is_first() && bytes.pop().is_some() {
         atomic_file::write(path, &bytes)?;
     }
@@ -121,9 +121,9 @@ pub(crate) fn share_file(path: &Path) -> Result<()> {
 }
 
 /// Puts rank 0's values in the place of these tensors.
-pub(crate) fn equalize(tensors: Vec<(String, Tensor)>) -> Result<()> {
+pub(crate) fn broadcast_all(tensors: Vec<(String, Tensor)>) -> Result<()> {
     if let Some(group) = group() {
-        group.equalize(&tensors.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>())?;
+        group.broadcast_all(&tensors.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>())?;
     }
     Ok(())
 }
@@ -132,12 +132,12 @@ pub(crate) fn equalize(tensors: Vec<(String, Tensor)>) -> Result<()> {
 /// of its settings.
 pub(crate) fn check_batch(key: &str, config: &TrainConfig, processes: usize) -> Result<()> {
     let parts = config.accumulate.max(1);
-    let shared = train::parallel::share(config.batch / parts, [0, processes]);
+    let shared = Share { rank: 0, size: processes, parts }.check(config.batch);
     let of = match parts {
         1 => String::new(),
         _ => format!(" (train.batch is {}, in {parts} parts by accumulate)", config.batch),
     };
-    shared.map(drop).with_context(|| format!("{key}.batch{of}"))
+    shared.with_context(|| format!("{key}.batch{of}"))
 }
 
 /// Refuses a device on which several processes cannot work together.
@@ -166,18 +166,18 @@ mod tests {
         drop(listener);
         let process = |(rank, own)| {
             thread::spawn(move || {
-                let meeting = Meeting {
+                let rendezvous = Rendezvous {
                     host: "127.0.0.1".to_owned(),
                     port,
                     rank,
                     local_rank: rank,
                     size: 2,
-                    served: false,
+                    external_store: false,
                     name: "compared".to_owned(),
                     timeout: Duration::from_secs(60),
                     launcher: None,
                 };
-                let group = Group::join(&meeting).expect("joined");
+                let group = Group::join(&rendezvous).expect("joined");
                 GROUP.with(|known| *known.borrow_mut() = Some(group.clone()));
                 let found = as_first("rows that can be run", own, "bring the weights there too");
                 group.barrier().expect("both get here");

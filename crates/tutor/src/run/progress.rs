@@ -141,12 +141,12 @@ impl Callback for Progress<'_> {
         let measured = self.measured.as_ref().map_or(String::new(), |m| format!("  {m}"));
         let left = Duration::from_secs(log.seconds_left.max(0.0).ceil() as u64);
         let beside = self.beside.as_ref().map_or(String::new(), |b| format!("  {}", b(log.at)));
-        let counted = match log.operations {
+        let counted = match log.flops {
             0 => String::new(),
-            operations => format!(
+            flops => format!(
                 "  {}, {}/s",
-                words::operations(operations),
-                words::operations(log.operations_per_second as u64)
+                words::flops(flops),
+                words::flops(log.flops_per_second as u64)
             ),
         };
         let numbers = format!(

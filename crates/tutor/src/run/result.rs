@@ -46,7 +46,7 @@ pub(crate) fn frame(
         cost: Cost {
             throughput: cost.throughput(),
             unit: unit.to_owned(),
-            operations: (cost.operations > 0).then_some(cost.operations),
+            flops: (cost.flops > 0).then_some(cost.flops),
             ..Cost::default()
         },
         paper_reference: head.paper.clone(),

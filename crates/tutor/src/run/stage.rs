@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Once;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use metrics::Metric;
@@ -116,7 +117,7 @@ impl Stage<'_> {
                 let stored = store::load(&stage.final_path())?;
                 model.params().load(&stored.tensors)?;
             }
-            processes::equalize(model.params().tensors())?;
+            processes::broadcast_all(model.params().tensors())?;
             return Ok((model, serde_json::from_value(done.summary)?));
         }
         let mut objective = task.objective(model)?;
@@ -146,11 +147,11 @@ impl Stage<'_> {
             parallel: parallel.as_ref(),
             config: self.config,
             cadence: self.cadence,
-            best: best.as_deref(),
+            select_by: best.as_deref(),
             precision: self.precision,
             device: self.device,
             throughput,
-            seconds: self.seconds,
+            time_limit: self.seconds.map(duration),
             recipe: self.recipe_text,
         };
         let mut optimizer = task.optimizer(self.config, objective.params());
@@ -177,18 +178,23 @@ impl Stage<'_> {
                 let best = stage.checkpoints().best().with_context(way_out)?;
                 best.context("it is missing").with_context(way_out)?.restore(&objective)?;
             }
-            processes::equalize(objective.params().tensors())?;
-            processes::equalize(objective.state())?;
+            processes::broadcast_all(objective.params().tensors())?;
+            processes::broadcast_all(objective.state())?;
         }
         let model = task.finish(objective)?;
         let samples = summary.step * per_step;
-        let cost = StageCost { samples, seconds: summary.seconds, operations: summary.operations };
+        let cost = StageCost { samples, seconds: summary.seconds, flops: summary.flops };
         let cost = processes::from_first(|| Ok(cost))?;
         if writes {
             stage.finish(model.params(), &cost)?;
         }
         Ok((model, cost))
     }
+}
+
+/// So many seconds: 0 if they are negative, the longest duration if they are too many for one.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 /// Says once where bfloat16 costs time instead of saving it.

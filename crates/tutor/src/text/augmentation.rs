@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use anyhow::Result;
 use augment::text::switchout::{Decay, SwitchOut};
 use augment::text::tfidf::{Document, TfIdf};
 use augment::text::uniform;
-use augment::text::words::words;
+use augment::text::words;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Layout, Sequence, TextSet, TextView, Texts, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use super::paraphrased::Paraphrased;
 
-/// A change of a text.
+/// A change of a text. Words that are not replaced, and what stands between them, stay as they are
+/// spelled; those of the unlabelled texts that replace others are in lower case without accents.
 ///
 /// | kind | key | meaning | range |
 /// |---|---|---|---|
@@ -86,16 +88,16 @@ impl TextPolicy {
 /// A text by the digests of its parts.
 type Name = (Digest, Option<Digest>);
 
-/// A text in the words of the statistics, those of a second one behind the `first` of the first.
+/// A text in the words of the statistics, and where they stand in it.
 struct LookedUp {
     document: Document,
-    first: usize,
+    places: Places,
 }
 
 impl LookedUp {
     fn of(texts: &Texts, statistics: &TfIdf) -> Self {
-        let (all, first) = all_words(texts);
-        Self { document: statistics.document(&all), first }
+        let (all, places) = all_words(texts);
+        Self { document: statistics.document(&all), places }
     }
 
     fn name(texts: &Texts) -> Name {
@@ -104,27 +106,66 @@ impl LookedUp {
     }
 }
 
-/// The words of a text and of a second one, and how many the first has.
-fn all_words(texts: &Texts) -> (Vec<String>, usize) {
-    let mut all = words(&texts.a);
-    let first = all.len();
-    all.extend(texts.b.iter().flat_map(|b| words(b)));
-    (all, first)
+/// The bytes of a text and of a second one that each word is made of, those of the second one
+/// behind the `first` of the first.
+struct Places {
+    ranges: Vec<Range<u32>>,
+    first: usize,
 }
 
-/// Puts words where [`all_words`] found them.
-fn put<W: AsRef<str>>(texts: &mut Texts, mut words: impl Iterator<Item = W>, first: usize) {
-    let join = |text: &mut String, words: &mut dyn Iterator<Item = W>| {
-        text.clear();
-        for (i, word) in words.enumerate() {
-            text.push_str(if i > 0 { " " } else { "" });
-            text.push_str(word.as_ref());
-        }
-    };
-    join(&mut texts.a, &mut words.by_ref().take(first));
+/// The words of a text and of a second one, and where they stand.
+fn all_words(texts: &Texts) -> (Vec<String>, Places) {
+    let mut found = words::places(&texts.a);
+    let first = found.len();
+    found.extend(texts.b.iter().flat_map(|b| words::places(b)));
+    // They are kept of every text of a run.
+    let small = |Range { start, end }: Range<usize>| start as u32..end as u32;
+    let (all, ranges) = found.into_iter().map(|(word, place)| (word, small(place))).unzip();
+    (all, Places { ranges, first })
+}
+
+/// Puts other words at some positions, which rise, where [`all_words`] found the old ones. All else
+/// stays as it is spelled.
+fn put<'w>(
+    texts: &mut Texts,
+    places: &Places,
+    changes: impl IntoIterator<Item = (usize, &'w str)>,
+) {
+    let (first, second): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(i, _)| *i < places.first);
+    spliced(&mut texts.a, &places.ranges, &first);
     if let Some(b) = &mut texts.b {
-        join(b, &mut words);
+        spliced(b, &places.ranges, &second);
     }
+}
+
+/// A new word is a word by itself: a space stands on each side of it, unless there is one or the
+/// text ends.
+fn spliced(text: &mut String, ranges: &[Range<u32>], changes: &[(usize, &str)]) {
+    if changes.is_empty() {
+        return;
+    }
+    let (mut new, mut done) = (String::with_capacity(text.len() + 16), 0);
+    let mut after_new = false;
+    for &(i, word) in changes {
+        let [start, end] = [ranges[i].start, ranges[i].end].map(|byte| byte as usize);
+        let between = text.get(done..start).unwrap_or_default();
+        if after_new && !between.starts_with(char::is_whitespace) {
+            new.push(' ');
+        }
+        new.push_str(between);
+        if !new.is_empty() && !new.ends_with(char::is_whitespace) {
+            new.push(' ');
+        }
+        new.push_str(word);
+        (done, after_new) = (end.max(done), true);
+    }
+    let rest = &text[done..];
+    if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+        new.push(' ');
+    }
+    new.push_str(rest);
+    *text = new;
 }
 
 /// What changes of texts are made by: the statistics of the unlabelled texts, once a run, and the
@@ -169,23 +210,22 @@ impl Changes {
                 let (statistics, looked_up) = (self.statistics.clone(), self.looked_up.clone());
                 TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
                     let new;
-                    let LookedUp { document, first } =
+                    let LookedUp { document, places } =
                         if let Some(known) = looked_up.get(&LookedUp::name(texts)) {
                             known
                         } else {
                             new = LookedUp::of(texts, &statistics);
                             &new
                         };
-                    let words = statistics.replaced(document, probability, rng);
-                    put(texts, words.into_iter(), *first);
+                    put(texts, places, statistics.changes(document, probability, rng));
                 }))
             }
             TextPolicy::Uniform { probability } => {
                 let known = self.statistics.clone();
                 TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
-                    let (mut all, first) = all_words(texts);
-                    uniform::replace(&mut all, known.words(), probability, rng);
-                    put(texts, all.iter(), first);
+                    let (all, places) = all_words(texts);
+                    let changes = uniform::changes(all.len(), known.words(), probability, rng);
+                    put(texts, &places, changes);
                 }))
             }
             TextPolicy::SwitchOut { tau, decay } => {
@@ -319,17 +359,64 @@ mod tests {
         let views = [&known, &none].map(|changes| changes.view(&policy, &tokenizer));
         for text in TEXTS.iter().chain(&["The  zebra sat on a mat, alone"]) {
             for seed in 0..20 {
-                let mut expected = words(text);
+                let mut expected = words::words(text);
                 let rng = || augment::rng::Rng::new(seed);
                 known.statistics.replace(&mut expected, 0.5, &mut rng());
                 for view in &views {
                     let TextView::Words(change) = view else { panic!("a view of words") };
                     let mut texts = Texts { a: (*text).to_owned(), b: None };
                     change(&mut texts, &mut rng());
-                    assert_eq!(texts.a, expected.join(" "));
+                    assert_eq!(words::words(&texts.a), expected);
                 }
             }
         }
+    }
+
+    /// What is not replaced keeps its spelling, for vocabularies that tell cases and accents apart.
+    #[test]
+    fn words_that_stay_are_spelled_as_before() {
+        let set = set(&["the cat sat on the mat", "the dog sat", "a cat and a dog"]);
+        let tokenizer =
+            Tokenizer::from_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", Casing::default());
+        let tokenizer = tokenizer.expect("it");
+        let written = Texts {
+            a: "  The Café's\u{a0}CAT, sat\u{200b}\n(on a Mat)!".to_owned(),
+            b: Some("Né à  Zürich: 你好".to_owned()),
+        };
+        let changed = |policy: &TextPolicy, seed| {
+            let changes = Changes::of(&set, [policy], None).expect("statistics");
+            let view = changes.view(policy, &tokenizer);
+            let TextView::Words(change) = &view else { panic!("a view of words") };
+            let mut texts = written.clone();
+            change(&mut texts, &mut augment::rng::Rng::new(seed));
+            texts
+        };
+        for policy in [0.0, 1.0].map(|probability| {
+            [TextPolicy::TfIdf { probability }, TextPolicy::Uniform { probability }]
+        }) {
+            for (seed, policy) in policy.iter().flat_map(|one| (0..20).map(move |i| (i, one))) {
+                let found = changed(policy, seed);
+                let is_off = matches!(
+                    policy,
+                    TextPolicy::TfIdf { probability: 0.0 }
+                        | TextPolicy::Uniform { probability: 0.0 }
+                );
+                assert_eq!(found == written, is_off, "{policy:?}: {found:?}");
+                // As many words as before, each at its place.
+                let count = |texts: &Texts| {
+                    (
+                        words::words(&texts.a).len(),
+                        texts.b.as_deref().map(|b| words::words(b).len()),
+                    )
+                };
+                assert_eq!(count(&found), count(&written), "{policy:?}: {found:?}");
+            }
+        }
+        let mut texts = Texts { a: "A film, no?".to_owned(), b: Some("Né".to_owned()) };
+        let (all, places) = all_words(&texts);
+        assert_eq!(all, ["a", "film", ",", "no", "?", "ne"]);
+        put(&mut texts, &places, [(1, "cat"), (2, "the"), (5, "dog")]);
+        assert_eq!((&*texts.a, texts.b.as_deref()), ("A cat the no?", Some("dog")));
     }
 
     const TEXTS: [&str; 3] = ["the cat sat on the mat", "the dog sat", "a cat and a dog"];
@@ -350,7 +437,7 @@ mod tests {
             }
             assert!(pairs.iter().any(|pair| share_changed(pair) > 0.2), "{policy:?}");
         }
-        // All words of the second text are alike (O-22): none is replaced.
+        // All words of the second text are alike: none is replaced.
         let pairs = changed(&TextPolicy::TfIdf { probability: 0.9 }, &set);
         assert_eq!(share_changed(&pairs[1]), 0.0);
         for pair in changed(&TextPolicy::None {}, &set) {

@@ -61,8 +61,12 @@ impl Task for Classification<'_> {
 
     fn batches(&self, from: u64) -> Batches<'_, TextClassifier> {
         let stream = Stream::shuffled(self.labeled.clone(), Pack, self.config.batch, self.seed);
-        let (end, share) = (Some(self.config.steps), processes::share());
-        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
+        let (end, share) = (self.config.steps, processes::share());
+        let steps = Loader::builder(vec![stream])
+            .steps(from..end)
+            .workers(self.workers)
+            .share(share)
+            .start();
         Box::new(steps.map(|step| {
             let step = step?;
             let batch = &step.batches[0];

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::{EncodedSet, Sequence};
 use electra::heads::{Classifier, ClassifierConfig};
-use electra::{Family, Packed};
+use electra::{Family, PackedSequences};
 use torch::{Device, Kind, Mode, Model, Params, Tensor, loss, no_grad};
 use train::{Loss, Objective, Progress};
 
@@ -119,7 +119,7 @@ impl Trained for TextClassifier {
 
 /// Labelled texts of a step.
 pub(crate) struct LabeledBatch {
-    pub(crate) packed: Packed,
+    pub(crate) packed: PackedSequences,
     /// int64 `[sequences]`.
     pub(crate) labels: Tensor,
 }

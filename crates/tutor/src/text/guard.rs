@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::dialog::{Safety, SafetyWords};
 use data_pipeline::error::DataError;
 
-use super::asked::ask;
+use super::classify::classify_texts;
 use crate::run::experiment::{Answer, Predictor};
 
 /// A list of words, and perhaps a classifier that is asked about what passes the list.
@@ -113,7 +113,7 @@ impl Refused {
             "all classes of {about} are refused: {words}"
         );
         // What is no classifier of single texts fails here, and not after hours of reading.
-        ask(network, "messages", &["a text"], &mut |_| Ok(()))?;
+        classify_texts(network, "messages", &["a text"], &mut |_| Ok(()))?;
         Ok(indices)
     }
 }
@@ -123,7 +123,7 @@ fn answer(asked: &Receiver<Question>, network: &dyn Predictor, classes: &[usize]
     let exclusive = network.is_exclusive();
     while let Ok(Question { texts, answer }) = asked.recv() {
         let mut refused = Vec::with_capacity(texts.len());
-        let said = ask(network, "messages", &texts, &mut |answers| {
+        let said = classify_texts(network, "messages", &texts, &mut |answers| {
             let is_refused = |answer| is_refused(answer, (classes, exclusive), from);
             refused.extend(answers.iter().map(is_refused));
             Ok(())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use data_pipeline::text::{Terms, Texts};
 use torch::{Device, Kind, Tensor, store};
-use train::Logistic;
+use train::{Logistic, LogisticConfig};
 
 use crate::run::folds::{Fold, folds};
 use crate::run::{files, interrupt};
@@ -111,7 +111,8 @@ impl Fitted {
         (projected, c): (Projected, f64),
     ) -> Self {
         let (x, y) = (points.features(at, projected), of_classes(labels, at));
-        let logistic = Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c);
+        let config = LogisticConfig { c, ..LogisticConfig::default() };
+        let logistic = Logistic::fit_sparse(&config, &x, &y, classes as i64);
         Self { logistic, c, projected }
     }
 

@@ -11,8 +11,8 @@ use data_pipeline::digest::Digest;
 use data_pipeline::text::Texts;
 
 use super::linear::Linear;
+use super::open_texts::OpenTexts;
 use super::predictor::Columns;
-use super::shown::OpenTexts;
 use crate::run::experiment::{Predictor, Reading, Shown};
 
 /// A linear classifier of texts.

@@ -12,7 +12,7 @@ use super::phrases;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum ParallelConfig {
-    /// English and French sentences by a rule, made anew each time, always the same ones.
+    /// Synthetic sentences in English and French, generated anew each time, always the same ones.
     Phrases {},
     /// Files `PART.LANGUAGE` with a sentence a line, packed (`.gz`, `.zst`) or not.
     Files {
@@ -48,7 +48,7 @@ pub(crate) struct Parallel {
     pub(crate) tests: Vec<Part>,
 }
 
-/// Sentences by a rule to train on, and for each of the other two parts.
+/// Synthetic sentences to train on, and for each of the other two parts.
 const PHRASES: [usize; 2] = [4_000, 200];
 
 impl ParallelConfig {
@@ -85,7 +85,10 @@ impl ParallelConfig {
                 };
                 let read = |part: &String| read(&folder, part, languages);
                 let tests = tests.iter().map(read).collect::<Result<_>>()?;
-                let (train, validation) = (read(train)?, read(validation)?);
+                let (mut train, validation) = (read(train)?, read(validation)?);
+                // Nothing is learned from a sentence without a translation; of the other parts
+                // every line counts, as in published scores.
+                train.pairs.retain(|pair| pair.iter().all(|side| !side.trim().is_empty()));
                 let name = folder.file_name().unwrap_or_default().to_string_lossy();
                 let about = format!("sentences of {name}");
                 Parallel { about, languages: languages.clone(), train, validation, tests }
@@ -119,7 +122,7 @@ fn embedded() -> Parallel {
     let validation = all.split_off(learned);
     let part = |name: &str, pairs| Part { name: name.to_owned(), pairs };
     Parallel {
-        about: "sentences by a rule".to_owned(),
+        about: "synthetic sentences".to_owned(),
         languages: ["en".to_owned(), "fr".to_owned()],
         train: part("train", all),
         validation: part("validation", validation),
@@ -127,7 +130,7 @@ fn embedded() -> Parallel {
     }
 }
 
-/// Reads a part. Pairs of which a side is empty are left out.
+/// Reads a part, with all its pairs.
 fn read(folder: &Path, part: &str, languages: &[String; 2]) -> Result<Part> {
     let lines = |language: &String| -> Result<(PathBuf, Vec<String>)> {
         let plain = folder.join(format!("{part}.{language}"));
@@ -153,8 +156,7 @@ fn read(folder: &Path, part: &str, languages: &[String; 2]) -> Result<Part> {
         targets.len()
     );
     let pairs = sources.into_iter().zip(targets).map(|(source, target)| [source, target]);
-    let said = |pair: &Pair| pair.iter().all(|side| !side.trim().is_empty());
-    Ok(Part { name: part.to_owned(), pairs: pairs.filter(said).collect() })
+    Ok(Part { name: part.to_owned(), pairs: pairs.collect() })
 }
 
 #[cfg(test)]
@@ -192,6 +194,12 @@ mod tests {
         assert_eq!(found.train.pairs[1][0], "c\u{2028}d");
         assert!(found.about.contains("3 pairs to train on"), "{}", found.about);
 
+        // Published scores are over all lines of a test part.
+        write("test.en", "one\n\nthree\n");
+        write("test.fr", "un\ndeux\n\n");
+        let found = files(&["test"]).open(Some(dir.path())).expect("pairs");
+        assert_eq!(found.tests[0].pairs.len(), 3);
+        write("test.en", "one\n");
         write("test.fr", "un\ndeux\n");
         let error = files(&["test"]).open(Some(dir.path())).err().expect("refused").to_string();
         assert!(error.contains("has 1 lines") && error.contains("has 2"), "{error}");

@@ -127,7 +127,7 @@ mod tests {
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("written");
         };
-        // U+0085 and U+2028 end no line (O-20).
+        // U+0085 and U+2028 end no line.
         write("para_0.txt", "another text\u{85} of many\u{2028} letters\nshorter\n");
         write("para_1.txt", "a third text of several letters\nmuch longer than it\n");
         let read = Paraphrased::read(folder.path(), &texts).expect("paraphrases");

@@ -1,10 +1,10 @@
-//! Sentences in English and French that are made by a rule, for translation without any data: no
-//! sentence is left out of the repository for its licence.
+//! Synthetic sentences in English and French, for translation without any data: they have no
+//! licence that keeps them out of the repository.
 //!
-//! The rule: somebody, with an article and at most one adjective, does something, or two things, at
-//! a place. French adjectives agree and stand where French has them; articles are elided. Articles,
-//! adjectives, actions and places are drawn anew for each sentence, and no sentence comes twice, so
-//! that what is measured was never trained on.
+//! How they are made: somebody, with an article and at most one adjective, does something, or two
+//! things, at a place. French adjectives agree and stand where French has them; articles are
+//! elided. Articles, adjectives, actions and places are drawn anew for each sentence, and no
+//! sentence comes twice, so that what is measured was never trained on.
 
 use std::collections::BTreeSet;
 

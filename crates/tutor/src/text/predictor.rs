@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Layout, OwnTexts, TextSet, Tokenizer};
+use data_pipeline::text::{Column, Layout, OwnTexts, TextSet, Tokenizer};
 use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
@@ -21,7 +21,7 @@ use torch::{Device, store};
 
 use super::classifier::TextClassifier;
 use super::hub_note::HubNote;
-use super::shown::OpenTexts;
+use super::open_texts::OpenTexts;
 use crate::run::experiment::{Predictor, Reading, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::files;
 use crate::run::stage::Trained;
@@ -84,15 +84,22 @@ impl Columns {
 
     /// A reader of a table of labelled texts; labels must be among `classes`, where they are given.
     pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
-        let reader = OwnTexts { label: self.label.clone(), classes, ..self.reader() };
+        let label = self.label.clone().map(Column::Named);
+        let reader = OwnTexts { label, classes, ..self.reader() };
         Ok(reader.with_usual_columns(path)?)
     }
 
     /// The same of labels among `classes`; a table that lacks a column which was not asked for is
     /// read by one of a usual name, as [`bare`](Self::bare) does.
     pub(crate) fn scored(&self, path: &Path, classes: &[String]) -> Result<OwnTexts> {
-        let reader = self.labeled(path, Some(classes.to_vec()))?;
-        Ok(OwnTexts { usual_text: !self.asked, usual_label: !self.label_asked, ..reader })
+        let mut reader = self.labeled(path, Some(classes.to_vec()))?;
+        if !self.asked {
+            reader.text = reader.text.or_usual();
+        }
+        if !self.label_asked {
+            reader.label = reader.label.map(Column::or_usual);
+        }
+        Ok(reader)
     }
 
     /// The names of the columns of texts, for tables that are written.
@@ -104,12 +111,12 @@ impl Columns {
     /// The same; pairs are looked for by their usual names, where no column of texts is named.
     pub(crate) fn with_usual_pair(self, path: &Path) -> Result<Self> {
         let OwnTexts { text, pair, .. } = self.reader().with_usual_pair(path)?;
-        Ok(Self { text, pair, ..self })
+        Ok(Self { text: text.name().map(str::to_owned), pair, ..self })
     }
 
     fn reader(&self) -> OwnTexts {
         let Self { text, pair, no_label, on_bad, .. } = self.clone();
-        OwnTexts { text, pair, no_label, on_bad, ..OwnTexts::default() }
+        OwnTexts { text: text.into(), pair, no_label, on_bad, ..OwnTexts::default() }
     }
 
     /// Texts whose labels, if there are any, are not read: of the column of texts, or of the one
@@ -117,7 +124,9 @@ impl Columns {
     /// knows `classes` all the same.
     pub(crate) fn bare(&self, path: &Path, classes: &[String]) -> Result<TextSet> {
         let classes = Some(classes.to_vec());
-        let reader = OwnTexts { classes, usual_text: !self.asked, ..self.reader() };
+        let reader = OwnTexts { classes, ..self.reader() };
+        let text = if self.asked { reader.text } else { reader.text.or_usual() };
+        let reader = OwnTexts { text, ..reader };
         Ok(reader.read(&[path.to_owned()])?)
     }
 }

@@ -207,26 +207,40 @@ pub(crate) fn shortened(train: &TrainConfig, steps: u64) -> TrainConfig {
 }
 
 /// Keeps the network of a training in `dir` with its tokenizer, as published ones are, unless it is
-/// there.
-pub(crate) fn keep_for_others(net: &Pretrainer, tokens: &Tokens, dir: &Path) -> Result<()> {
-    keep(net, Tower::Main, tokens, &dir.join(published::HUB))
+/// there. `longest` is how many tokens the sequences had at most: positions behind them have not
+/// learned.
+pub(crate) fn keep_for_others(
+    net: &Pretrainer,
+    (tokens, longest): (&Tokens, usize),
+    dir: &Path,
+) -> Result<()> {
+    keep(net, Tower::Main, (tokens, longest), &dir.join(published::HUB))
 }
 
 /// The same for its generator, if it has one; the folder.
-pub(crate) fn keep_generator(net: &Pretrainer, tokens: &Tokens, dir: &Path) -> Result<()> {
-    keep(net, Tower::Generator, tokens, &dir.join(GENERATOR))
+pub(crate) fn keep_generator(
+    net: &Pretrainer,
+    (tokens, longest): (&Tokens, usize),
+    dir: &Path,
+) -> Result<()> {
+    keep(net, Tower::Generator, (tokens, longest), &dir.join(GENERATOR))
 }
 
 /// The folder of the generator in that of its training.
 const GENERATOR: &str = "hub-generator";
 
-fn keep(net: &Pretrainer, tower: Tower, tokens: &Tokens, folder: &Path) -> Result<()> {
+fn keep(
+    net: &Pretrainer,
+    tower: Tower,
+    (tokens, longest): (&Tokens, usize),
+    folder: &Path,
+) -> Result<()> {
     // The description is written last.
     if folder.join("config.json").is_file() {
         return Ok(());
     }
     let Some((config, tensors)) = net.tower(tower) else { return Ok(()) };
-    tokens.tokenizer.save_for(folder, config.encoder.positions as usize)?;
+    tokens.tokenizer.save_for(folder, longest.min(config.encoder.positions as usize))?;
     Ok(hub::save(folder, &config, &tensors, &BTreeMap::new())?)
 }
 
@@ -293,7 +307,7 @@ fn masked(
     packed: &Packed,
     plan: &MaskPlan,
     mask: u32,
-    on: electra::Packed,
+    on: electra::PackedSequences,
 ) -> (MaskedBatch, Vec<SlotCounts>) {
     let mut slots: Vec<Vec<Slot>> = Vec::with_capacity(plan.counts.len());
     let mut next = plan.positions.iter().map(|&at| at as usize);
@@ -314,7 +328,7 @@ fn batch(
     setting: &Setting<'_>,
     tokens: &Tokens,
     packed: &Packed,
-    on: electra::Packed,
+    on: electra::PackedSequences,
 ) -> (MaskedBatch, Vec<SlotCounts>) {
     let specials = tokens.tokenizer.specials();
     let size = tokens.tokenizer.size();
@@ -409,8 +423,9 @@ impl Task for PretrainTask<'_> {
         let seed = seeds::key(self.seeded.seed, "stream/pretrain");
         let Setting { train, workers, .. } = *self.setting;
         let stream = Stream::shuffled(self.tokens.running.clone(), Pack, train.batch, seed);
-        let (end, share) = (Some(train.steps), processes::share());
-        let steps = Loader::start_share(vec![stream], from, end, workers, share);
+        let (end, share) = (train.steps, processes::share());
+        let steps =
+            Loader::builder(vec![stream]).steps(from..end).workers(workers).share(share).start();
         Box::new(steps.map(|step| {
             let packed = &step?.batches[0].data;
             share_of_batch(self.setting, self.tokens, packed, self.seeded.device)

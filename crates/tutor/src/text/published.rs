@@ -134,6 +134,13 @@ fn independent(problem: Option<ProblemType>, outputs: usize) -> Result<Option<&'
     })
 }
 
+/// How texts become sequences for a network of so many positions, as its tokenizer's files say.
+fn usual(tokenizer: &Tokenizer, positions: usize) -> Layout {
+    let longest = positions.min(512).min(tokenizer.longest().unwrap_or(usize::MAX));
+    let keep = if tokenizer.cuts_start() { Keep::End } else { Keep::Start };
+    Layout { longest, keep }
+}
+
 /// A published classifier as it is.
 pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Result<TextPredictor> {
     let (checkpoint, tokenizer) = open(asked)?;
@@ -182,10 +189,7 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
     let note = HubNote::read(folder)?;
     // What transformers does with a folder that says no more.
     let whole_pairs = note.is_none();
-    let layout = note.map(|HubNote { layout }| layout).unwrap_or_else(|| {
-        let longest = positions.min(512).min(tokenizer.longest().unwrap_or(usize::MAX));
-        Layout { longest, keep: Keep::Start }
-    });
+    let layout = note.map_or_else(|| usual(&tokenizer, positions), |HubNote { layout }| layout);
     ensure!(
         layout.longest <= positions,
         "{asked} has {positions} positions, and tutor.json beside it speaks of {} tokens: export it \
@@ -225,6 +229,24 @@ mod tests {
         assert!(said(None, 1).is_some_and(|why| why.contains("single output")));
         let error = independent(Some(ProblemType::Regression), 1).expect_err("no class");
         assert!(error.to_string().contains("1 quantity (`problem_type` is regression)"), "{error}");
+    }
+
+    #[test]
+    fn long_texts_are_cut_where_the_folder_says() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        };
+        write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n");
+        for (config, layout) in [
+            ("{}", Layout { longest: 64, keep: Keep::Start }),
+            (r#"{"max_len": 32}"#, Layout { longest: 32, keep: Keep::Start }),
+            (r#"{"truncation_side": "left"}"#, Layout { longest: 64, keep: Keep::End }),
+        ] {
+            write("tokenizer_config.json", config);
+            let tokenizer = Tokenizer::open(dir.path()).expect("a tokenizer");
+            assert_eq!(usual(&tokenizer, 64), layout, "{config}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use data_pipeline::text::{Packed, TextSet, TextView, TextViews};
 use electra::LayerRates;
 use electra::heads::ClassifierConfig;
 use metrics::Metric;
-use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo, ViewKind};
+use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Ssl, TaskInfo, ViewKind};
 use torch::device::{copy_async, tensor_on};
 use torch::optim::Optimizer;
 use torch::{Device, Net, Params, Tensor};
@@ -88,7 +88,7 @@ impl SemiSupervised<'_> {
         match step.batches.get(1) {
             Some(unlabeled) => Batch {
                 u: unlabeled.data.iter().map(on).collect(),
-                slots: Some(longs(&unlabeled.slots)),
+                unlabeled_indices: Some(longs(&unlabeled.slots)),
                 ..batch
             },
             None => batch,
@@ -134,7 +134,7 @@ impl Task for SemiSupervised<'_> {
         };
         let (method, model) = (self.make_method(), net.into_model());
         if let Some(parts) = model.features() {
-            method.fits(parts.head().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+            method.fits(parts.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
         }
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
@@ -154,8 +154,9 @@ impl Task for SemiSupervised<'_> {
         if !views.unlabeled.is_empty() {
             streams.push(self.stream(1, &views.unlabeled));
         }
-        let (end, share) = (Some(self.config.steps), processes::share());
-        let steps = Loader::start_share(streams, from, end, self.workers, share);
+        let (end, share) = (self.config.steps, processes::share());
+        let steps =
+            Loader::builder(streams).steps(from..end).workers(self.workers).share(share).start();
         Box::new(steps.map(|step| Ok(self.batch(&step?))))
     }
 
@@ -187,7 +188,7 @@ mod tests {
         let packed = Packed::of(&[sequence(&[2, 0, 7, 3], 2), sequence(&[2, 3], 2)]);
         let x = padded(&packed, 5);
         assert_eq!(x.size(), [2, 2, 5]);
-        let again = electra::Packed::from_padded(&x, PAD);
+        let again = electra::PackedSequences::from_padded(&x, PAD);
         assert_eq!(again.lengths(), [4, 2]);
         assert_eq!(again.ids(), &Tensor::from_slice(&[2i64, 0, 7, 3, 2, 3]));
         assert_eq!(again.segments(), &Tensor::from_slice(&[0i64, 0, 1, 1, 0, 0]));

@@ -26,11 +26,25 @@ pub(crate) enum TextConfig {
     },
     /// Reviews of films: `imdb/{train,test,unsup}.tsv`, or the folders as published, below
     /// `--data`.
-    Imdb {},
-    /// Texts by a rule, made anew each time, always the same ones.
+    Imdb {
+        /// What becomes of rows that cannot be read.
+        #[serde(default, skip_serializing_if = "is_error")]
+        on_bad: OnBadInput,
+    },
+    /// Synthetic texts of five topics, generated anew each time, always the same ones.
     Topics {},
     /// Another of UDA's sets: `SET/{train,test}.csv` below `--data`.
-    Reviews { set: Reviews },
+    Reviews {
+        set: Reviews,
+        /// What becomes of rows that cannot be read.
+        #[serde(default, skip_serializing_if = "is_error")]
+        on_bad: OnBadInput,
+    },
+}
+
+/// Whether it is what recipes that do not say it have.
+fn is_error(on_bad: &OnBadInput) -> bool {
+    *on_bad == OnBadInput::Error
 }
 
 /// One in so many unlabelled reviews is held out of pre-training, to measure it.
@@ -41,7 +55,7 @@ impl TextConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             TextConfig::Addresses { first_years } => addresses::check(first_years),
-            TextConfig::Imdb {} | TextConfig::Topics {} | TextConfig::Reviews { .. } => Ok(()),
+            TextConfig::Imdb { .. } | TextConfig::Topics {} | TextConfig::Reviews { .. } => Ok(()),
         }
     }
 
@@ -55,13 +69,13 @@ impl TextConfig {
         match self {
             TextConfig::Addresses { first_years } => addresses::open(first_years),
             TextConfig::Topics {} => topics::open(),
-            TextConfig::Imdb {} => reviews(Reviews::Imdb, dir),
-            TextConfig::Reviews { set } => reviews(*set, dir),
+            TextConfig::Imdb { on_bad } => reviews(Reviews::Imdb, dir, *on_bad),
+            TextConfig::Reviews { set, on_bad } => reviews(*set, dir, *on_bad),
         }
     }
 }
 
-fn reviews(set: Reviews, dir: Option<&Path>) -> Result<Texts> {
+fn reviews(set: Reviews, dir: Option<&Path>, on_bad: OnBadInput) -> Result<Texts> {
     let name = set.name();
     let dir = dir.with_context(|| {
         format!(
@@ -72,7 +86,7 @@ fn reviews(set: Reviews, dir: Option<&Path>) -> Result<Texts> {
     })?;
     let below = dir.join(name);
     let folder = if below.is_dir() { below } else { dir.to_owned() };
-    let read = |part| set.read(&folder, part, OnBadInput::Error);
+    let read = |part| set.read(&folder, part, on_bad);
     let (labeled, test, all) = (read(Part::Train)?, read(Part::Test)?, read(Part::Extra)?);
     let document = |example: &Example| -> Document { sentences(&example.texts.a) };
     let (mut running, mut held_out) = (Vec::new(), Vec::new());
@@ -84,7 +98,7 @@ fn reviews(set: Reviews, dir: Option<&Path>) -> Result<Texts> {
         Reviews::Imdb => "film reviews (IMDb)".to_owned(),
         _ => format!("texts of {name}"),
     };
-    let about = format!(
+    let mut about = format!(
         "{what}: {} to pre-train on and {} held out of it, labels drawn from {}, {} test {}",
         running.len(),
         held_out.len(),
@@ -92,6 +106,11 @@ fn reviews(set: Reviews, dir: Option<&Path>) -> Result<Texts> {
         test.len(),
         if set == Reviews::Imdb { "reviews" } else { "texts" }
     );
+    if on_bad == OnBadInput::Skip {
+        for set in [&labeled, &all, &test] {
+            set.notes().iter().for_each(|note| about += &format!("; {}, {note}", set.name()));
+        }
+    }
     let (unlabeled, test) = (Arc::new(all), Arc::new(test));
     Ok(Texts { about, running, held_out, labeled, unlabeled, test })
 }
@@ -121,6 +140,27 @@ mod tests {
         assert!(draw(&texts.labeled, 400_000, 1).is_err());
         assert_eq!(texts.unlabeled.len(), texts.labeled.len());
         assert!(texts.unlabeled.examples().iter().all(|e| e.target == Target::None));
+    }
+
+    #[test]
+    fn reviews_that_cannot_be_read_are_skipped_as_the_recipe_says() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(dir.path().join("imdb")).expect("a folder");
+        for (part, bad) in [("train", ""), ("test", ""), ("unsup", "one cell\n")] {
+            let rows = "content\tlabel\tid\na film\tpos\t1\na play\tneg\t2\n".to_owned();
+            let path = dir.path().join(format!("imdb/{part}.tsv"));
+            std::fs::write(path, rows + bad).expect("written");
+        }
+        let open = |toml: &str| {
+            let config: TextConfig = toml::from_str(toml).expect("a table");
+            let written = toml::to_string(&config).expect("TOML");
+            assert_eq!(written.contains("on_bad"), toml.contains("skip"), "{written}");
+            config.open(Some(dir.path()))
+        };
+        let error = open("kind = \"imdb\"").err().expect("refused").to_string();
+        assert!(error.contains("unsup.tsv line 4"), "{error}");
+        let found = open("kind = \"imdb\"\non_bad = \"skip\"").expect("texts");
+        assert!(found.about.contains("left out: a row with other columns"), "{}", found.about);
     }
 
     #[test]

@@ -40,11 +40,27 @@ pub(crate) struct Files<'a> {
     pub(crate) corpus: &'a Corpus,
     /// One document in so many is held out.
     pub(crate) held_out: u64,
-    /// The folder or file of a vocabulary; it is made of the documents that are learned from
-    /// without one.
-    pub(crate) given: Option<&'a Path>,
+    /// The vocabulary; it is made of the documents that are learned from without one.
+    pub(crate) given: Option<GivenVocabulary<'a>>,
     /// How a vocabulary that is made cleans text.
     pub(crate) casing: Casing,
+}
+
+/// A vocabulary that there is already.
+#[derive(Clone, Copy)]
+pub(crate) struct GivenVocabulary<'a> {
+    /// Its folder or file.
+    pub(crate) path: &'a Path,
+    /// Whether it is cased even if no file says so.
+    pub(crate) cased: bool,
+}
+
+impl GivenVocabulary<'_> {
+    /// Its tokenizer.
+    pub(crate) fn open(self) -> Result<Tokenizer> {
+        let open = if self.cased { Tokenizer::open_cased } else { Tokenizer::open };
+        Ok(open(self.path)?)
+    }
 }
 
 /// How far the making of tokens from files has come.
@@ -90,7 +106,7 @@ impl Tokens {
         let folder = dir.join("vocabulary");
         if !folder.join("tokenizer.json").is_file() {
             let tokenizer = match from.given {
-                Some(path) => Tokenizer::open(path)?,
+                Some(vocabulary) => vocabulary.open()?,
                 None => {
                     let mut trainer = VocabularyTrainer::new(from.casing);
                     let mut documents = from.corpus.documents();
@@ -228,13 +244,13 @@ fn in_lines(documents: &[Document]) -> Vec<u8> {
 }
 
 /// A packed batch on the device.
-pub(crate) fn on_device(packed: &Packed, device: Device) -> electra::Packed {
+pub(crate) fn on_device(packed: &Packed, device: Device) -> electra::PackedSequences {
     of_batch(packed, BatchPart::whole(&lengths(packed)), device)
 }
 
 /// The same of this process's part of a batch that several processes share equally: all of them
 /// call it together.
-pub(crate) fn share_on_device(packed: &Packed, device: Device) -> Result<electra::Packed> {
+pub(crate) fn share_on_device(packed: &Packed, device: Device) -> Result<electra::PackedSequences> {
     let own = lengths(packed);
     let all = processes::gather(own.iter().map(|&n| n as i64).collect())?;
     let all: Vec<usize> = all.into_iter().map(|n| n as usize).collect();
@@ -246,10 +262,10 @@ fn lengths(packed: &Packed) -> Vec<usize> {
     packed.lengths.iter().map(|&n| n as usize).collect()
 }
 
-fn of_batch(packed: &Packed, part: BatchPart, device: Device) -> electra::Packed {
+fn of_batch(packed: &Packed, part: BatchPart, device: Device) -> electra::PackedSequences {
     let wide = |ids: &[u32]| ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>();
     let segments: Vec<i64> = packed.segments.iter().map(|&s| i64::from(s)).collect();
-    electra::Packed::of_part(&wide(&packed.ids), &segments, part, device)
+    electra::PackedSequences::of_part(&wide(&packed.ids), &segments, part, device)
 }
 
 /// Tokens of a batch for evaluation on a CPU, about: what layers pass on then stays in its caches.
@@ -261,7 +277,7 @@ pub(crate) fn in_batches(
     sequences: &[text::Sequence],
     batch: usize,
     device: Device,
-) -> impl Iterator<Item = (Vec<usize>, electra::Packed)> {
+) -> impl Iterator<Item = (Vec<usize>, electra::PackedSequences)> {
     let lengths: Vec<usize> = sequences.iter().map(text::Sequence::len).collect();
     let tokens = if device == Device::Cpu { TOKENS } else { usize::MAX };
     let chunks = text::batches_by_length(&lengths, batch, tokens);

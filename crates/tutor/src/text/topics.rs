@@ -1,11 +1,11 @@
-//! Texts that are made by a rule, in which labels can spread from text to text: no text is left out
-//! of the repository for its licence, and how much there is to gain is known.
+//! Synthetic texts in which labels can spread from text to text: they have no licence that keeps
+//! them out of the repository, and how much there is to gain is known.
 //!
-//! The rule: there are five topics of 60 words each, and 200 words that belong to none, of which
-//! the n-th is 1/n as frequent as the first. A text has 24 words. Each is one of its topic's with a
-//! probability of 1/5, all of them alike; else it belongs to none. So a text has about five words
-//! of its topic: a few labelled texts show a few words of each topic, and which others belong to it
-//! can be learned from unlabelled texts that hold both.
+//! How they are made: there are five topics of 60 words each, and 200 words that belong to none, of
+//! which the n-th is 1/n as frequent as the first. A text has 24 words. Each is one of its topic's
+//! with a probability of 1/5, all of them alike; else it belongs to none. So a text has about five
+//! words of its topic: a few labelled texts show a few words of each topic, and which others belong
+//! to it can be learned from unlabelled texts that hold both.
 
 use std::sync::Arc;
 
@@ -93,8 +93,8 @@ pub(super) fn open() -> Result<Texts> {
         let classes = (1..=TOPICS).map(|n| format!("topic {n}")).collect();
         TextSet::new(name, (0..count).map(example).collect(), classes)
     };
-    let labeled = set("texts by a rule", 0, LEARNED)?;
-    let test = set("other texts by the rule", LEARNED, TEST)?;
+    let labeled = set("synthetic texts", 0, LEARNED)?;
+    let test = set("other synthetic texts", LEARNED, TEST)?;
     let document = |example: &Example| -> Document { vec![example.texts.a.clone()] };
     let (mut running, mut held_out) = (Vec::new(), Vec::new());
     for (i, example) in labeled.examples().iter().enumerate() {
@@ -102,7 +102,7 @@ pub(super) fn open() -> Result<Texts> {
         to.push(document(example));
     }
     let about = format!(
-        "texts made by a rule: {TOPICS} topics of {WORDS_OF_A_TOPIC} words each and {COMMON_WORDS} \
+        "synthetic texts: {TOPICS} topics of {WORDS_OF_A_TOPIC} words each and {COMMON_WORDS} \
          words of none; of {WORDS} words of a text about a fifth belong to its topic; {} texts to \
          learn from, {} test texts",
         labeled.len(),

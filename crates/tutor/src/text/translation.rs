@@ -10,7 +10,8 @@ use augment::text::paraphrases::one_line;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::MarianTokenizer;
 use dialog_models::decode::{
-    BatchSize, Beam, Candidate, Prompt, SampleConfig, Sampling, Special, beam_all, many, sample_all,
+    BatchSize, Beam, Candidate, Prompt, SampleConfig, Sampling, Special, beam_all, decode_batched,
+    sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
@@ -164,7 +165,7 @@ impl Translation {
             max_tokens: piece.ids.len() + MORE,
         });
         let prompts: Vec<Prompt<'_>> = prompts.collect();
-        let done = many(&mut self.nets, &prompts, rows, BatchSize::default(), decode);
+        let done = decode_batched(&mut self.nets, &prompts, rows, BatchSize::default(), decode);
         let mut all = vec![vec![String::new(); copies]; texts.len()];
         for (piece, found) in pieces.iter().zip(done) {
             for (text, one) in all[piece.text].iter_mut().zip(found) {

@@ -102,6 +102,14 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     assert!(called.success && !called.err.contains("done before"), "{}", called.err);
     assert!(lines(dir, "other.csv")[1..].iter().all(|line| !line.contains(",0.75,0.25,0.75")));
 
+    // Rows of Parquet files that a pattern names.
+    fs::create_dir(dir.join("rows")).expect("made");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data-pipeline/tests/golden");
+    fs::copy(golden.join("hf_images.parquet"), dir.join("rows/test-0.parquet")).expect("copied");
+    let rows = ["predict", latest, "rows/test-*.parquet", "--out", "rows.csv"];
+    run(dir, &rows);
+    assert_eq!(lines(dir, "rows.csv").len(), 9);
+
     // Only the sure ones.
     let arguments = ["predict", latest, "unlabeled", "--threshold", "0.9", "--out", "sure.jsonl"];
     let said = run(dir, &arguments);
@@ -162,7 +170,11 @@ fn an_export_is_scored_as_its_run_is() {
     let table = run(dir, &["eval", "--weights", own, "scored/labels.csv"]);
     assert!(table.contains("% of 2 images"), "{table}");
 
-    let robust = ["eval", "scored", "--robustness", "--images", "4", "--sequences", "1"];
+    // What has no label is neither scored nor changed.
+    fs::create_dir(dir.join("scored/unsure")).expect("made");
+    fs::copy(dir.join("scored/red/1.png"), dir.join("scored/unsure/1.png")).expect("copied");
+    let robust = ["eval", "scored", "--no-label", "unsure", "--robustness"];
+    let robust = [&robust[..], &["--images", "4", "--sequences", "1"]].concat();
     let one = run(dir, &[&robust[..], &["--weights", own]].concat());
     assert!(one.contains("robustness of 4 images and 1 sequence at 32x32 pixels"), "{one}");
     let numbers = |text: &str, name: &str| -> Vec<f64> {
@@ -207,16 +219,28 @@ fn published_weights_are_scored_without_a_run() {
     let dir = dir.path();
     folders(dir);
     let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
-    let (size, crop, interpolation) = (32, 0.875, Interpolation::Bicubic);
+    let (size, crop, squash, interpolation) = (32, 0.875, false, Interpolation::Bicubic);
     let mut told =
         Meta::from([(meta::ARCHITECTURE.to_owned(), "tf_efficientnet_lite0".to_owned())]);
-    meta::set_preprocess(&mut told, &Preprocess { size, crop, interpolation, mean, std });
+    meta::set_preprocess(&mut told, &Preprocess { size, crop, squash, interpolation, mean, std });
     checkpoint(&dir.join("two.safetensors"), 2, &told);
     let said = run(dir, &["eval", "--weights", "two.safetensors", "scored"]);
     assert!(
         said.starts_with("two.safetensors\naccuracy ") && said.contains("of 16 images"),
         "{said}"
     );
+    // The order of the folders decides where nothing names the classes, and that is told.
+    let told_order = "classes taken from the folders in this order: blue, red";
+    let called = call(dir, &["eval", "--weights", "two.safetensors", "scored"]);
+    assert!(called.err.contains(told_order), "{}", called.err);
+    fs::create_dir(dir.join("published")).expect("made");
+    fs::copy(dir.join("two.safetensors"), dir.join("published/model.safetensors")).expect("copied");
+    let config = r#"{"id2label": {"0": "red", "1": "blue"}}"#;
+    fs::write(dir.join("published/config.json"), config).expect("written");
+    let called = call(dir, &["eval", "--weights", "published", "scored"]);
+    assert!(called.success && !called.err.contains("in this order"), "{}", called.err);
+    let at = |class: &str| called.out.find(&format!("\n  {class} ")).expect("a recall");
+    assert!(at("red") < at("blue"), "{}", called.out);
     // The classes of a head are as many as the folders, unless the file names them.
     checkpoint(&dir.join("three.safetensors"), 3, &told);
     let error = refused(dir, &["eval", "--weights", "three.safetensors", "scored"]);
@@ -233,7 +257,7 @@ fn published_weights_are_scored_without_a_run() {
     let bare = ["eval", "--weights", "bare.safetensors", "scored"];
     assert!(refused(dir, &bare).contains("name that by --net"));
     let called =
-        call(dir, &[&bare[..], &["--net", "tf_efficientnet_lite0", "--size", "48"]].concat());
+        call(dir, &[&bare[..], &["--net", "tf_efficientnet_lite0", "--image-size", "48"]].concat());
     assert!(
         called.success && called.err.contains("does not say what its net is shown"),
         "{}",

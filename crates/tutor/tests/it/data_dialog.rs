@@ -105,7 +105,7 @@ fn a_classifier_of_texts_drops_messages_beside_the_words() {
     remarks(dir);
     let fitted = run(dir, &["fit", "--text", "remarks.csv", "--minutes", "0.1"]);
     let folder = run_folder(dir, &fitted).display().to_string();
-    let base = ["data", "dialog", "talk.txt", "--format", "blocks", "--tokens", "400"];
+    let base = ["data", "dialog", "talk.txt", "--format", "blocks", "--vocab-size", "400"];
     let keep = ["--min-alphabetic", "0.5", "--max-occurrences", "1000"];
     let base = [&base[..], &keep].concat();
     let said = run(dir, &[&base[..], &["--out", "plain"]].concat());
@@ -126,11 +126,14 @@ fn a_classifier_of_texts_drops_messages_beside_the_words() {
     assert_eq!(count(&run(dir, &call), "- unsafe"), 40);
     for (more, part) in [
         (&["--out", "judged", "--refuse", "friendly"][..], "or another classifier"),
-        (&["--out", "judged", "--refuse", "rude", "--refuse-from", "0.9"], "or another classifier"),
+        (
+            &["--out", "judged", "--refuse", "rude", "--refuse-threshold", "0.9"],
+            "or another classifier",
+        ),
         (&["--out", "new", "--refuse", "mean"], "knows no class \"mean\""),
         (&["--out", "new", "--refuse", "rude", "--refuse", "friendly"], "all classes of"),
         (&["--out", "new"], "--refuse"),
-        (&["--out", "new", "--refuse", "rude", "--refuse-from", "2"], "--refuse-from"),
+        (&["--out", "new", "--refuse", "rude", "--refuse-threshold", "2"], "--refuse-threshold"),
     ] {
         let call = with(more);
         let error = refused(dir, &call.iter().map(String::as_str).collect::<Vec<_>>());
@@ -143,7 +146,7 @@ fn a_classifier_of_texts_drops_messages_beside_the_words() {
     };
     let lines: String = lines.iter().enumerate().map(line).collect();
     std::fs::write(dir.join("odd.jsonl"), lines).expect("written");
-    let odd = ["data", "dialog", "odd.jsonl", "--out", "odd", "--tokens", "400"];
+    let odd = ["data", "dialog", "odd.jsonl", "--out", "odd", "--vocab-size", "400"];
     let lenient = ["--min-subwords", "0", "--min-alphabetic", "0", "--refuse", "rude"];
     let said = run(dir, &[&odd[..], &lenient, &["--classifier", &folder]].concat());
     assert_eq!((count(&said, "- unsafe"), count(&said, "kept")), (1, 2), "{said}");
@@ -166,7 +169,7 @@ fn a_dump_becomes_pairs_and_every_drop_is_counted() {
     let dir = tempfile::tempdir().expect("a folder");
     dump(&dir.path().join("a.jsonl"), 300_000);
     let make = |out: &str, more: &[&str]| {
-        let base = ["data", "dialog", "a.jsonl", "--out", out, "--tokens", "400"];
+        let base = ["data", "dialog", "a.jsonl", "--out", out, "--vocab-size", "400"];
         run(dir.path(), &[&base[..], more].concat())
     };
     let few = ["--memory", "8M", "--max-occurrences", "20"];
@@ -190,7 +193,7 @@ fn a_dump_becomes_pairs_and_every_drop_is_counted() {
 
     // As many workers as one likes give the same bytes; so does a call that was killed.
     make("three", &[&few[..], &["--workers", "3"]].concat());
-    let call = ["data", "dialog", "a.jsonl", "--out", "killed", "--tokens", "400"];
+    let call = ["data", "dialog", "a.jsonl", "--out", "killed", "--vocab-size", "400"];
     killed(dir.path(), &[&call[..], &few].concat(), [150, 300, 600]);
     make("killed", &few);
     let one = files(&dir.path().join("one"));
@@ -207,7 +210,7 @@ fn a_dump_becomes_pairs_and_every_drop_is_counted() {
     assert!(count(&said, "kept") > messages / 2, "{said}");
     assert!(!said.contains("- url") && !said.contains("- too-frequent"), "{said}");
     let vocabulary = dir.path().join("one/tokenizer").display().to_string();
-    let own = ["data", "dialog", "a.jsonl", "--out", "own", "--vocabulary", &vocabulary];
+    let own = ["data", "dialog", "a.jsonl", "--out", "own", "--vocab", &vocabulary];
     run(dir.path(), &own);
     std::fs::write(dir.path().join("words.txt"), "yellow\n").expect("written");
     let said = make("words", &["--offensive-words", "words.txt"]);
@@ -229,7 +232,7 @@ fn several_formats_are_read_together() {
     );
     write("broken.jsonl", "{\"id\": 1, \"text\": \"Are you there?\"}\nno JSON\n");
     let sources = ["--source", "blocks,train:talk.txt", "--source", "daily-dialog,test:daily.txt"];
-    let base = [&["data", "dialog", "--out", "out", "--tokens", "300"][..], &sources].concat();
+    let base = [&["data", "dialog", "--out", "out", "--vocab-size", "300"][..], &sources].concat();
     let said = run(dir.path(), &base);
     assert_eq!((count(&said, "train"), count(&said, "test")), (2, 2), "{said}");
 
@@ -238,7 +241,7 @@ fn several_formats_are_read_together() {
     write("words.txt", "tea\n");
     let said = refused(dir.path(), &[&base[..], &["--offensive-words", "words.txt"]].concat());
     assert!(said.contains("other offensive words"), "{said}");
-    let broken = ["data", "dialog", "broken.jsonl", "--out", "broken", "--tokens", "300"];
+    let broken = ["data", "dialog", "broken.jsonl", "--out", "broken", "--vocab-size", "300"];
     let said = refused(dir.path(), &broken);
     assert!(said.contains("broken.jsonl line 2") && said.contains("--skip-bad)"), "{said}");
     // The way out works in the same folder, which nothing was kept in; of one message is no pair.
@@ -252,7 +255,7 @@ fn several_formats_are_read_together() {
     let sources = ["blocks,train:", "daily-dialog,test:"];
     let sources: Vec<String> =
         sources.iter().zip(above).map(|(of, path)| format!("{of}{path}")).collect();
-    let again = ["data", "dialog", "--out", "../out", "--tokens", "300"];
+    let again = ["data", "dialog", "--out", "../out", "--vocab-size", "300"];
     let again = [&again[..], &["--source", &sources[0], "--source", &sources[1]]].concat();
     let said = run(&dir.path().join("below"), &again);
     assert_eq!((count(&said, "train"), count(&said, "test")), (2, 2), "{said}");
@@ -270,7 +273,7 @@ fn several_formats_are_read_together() {
         (&["--memory", "2M"][..], "at least 4M"),
         (&["--min-alphabetic", "7"][..], "min-alphabetic"),
         (&["--source", "tsv:x"][..], "daily-dialog"),
-        (&["--vocabulary", "nowhere"][..], "nowhere"),
+        (&["--vocab", "nowhere"][..], "nowhere"),
     ] {
         let base = ["data", "dialog", "talk.txt", "--format", "blocks", "--out", "new"];
         let said = refused(dir.path(), &[&base[..], more].concat());
@@ -305,7 +308,7 @@ fn memory_stays_within_its_limit_whatever_the_dump() {
             name,
             "--memory",
             "16M",
-            "--tokens",
+            "--vocab-size",
             "400",
             "--max-turns",
             "2",

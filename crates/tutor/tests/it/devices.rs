@@ -59,7 +59,7 @@ fn a_step_on_images_is_timed() {
     let (said, from_host) = measured("--method uda --precision bfloat16 --from-host");
     assert!(said.contains("in bfloat16") && said.contains("from the host"), "{said}");
     assert_eq!(from_host["step_operations"], uda["step_operations"]);
-    let (_, supervised) = measured("--method supervised --side 16");
+    let (_, supervised) = measured("--method supervised --image-size 16");
     assert_eq!((&supervised["seen"], &supervised["unlabeled"]), (&4.into(), &0.into()));
     // 4 images of four times as many pixels instead of 20, but for the linear layer.
     let ratio = number(&supervised, "step_operations") / number(&uda, "step_operations");

@@ -131,7 +131,7 @@ fn every_task_of_glue_is_measured_and_predicted() {
         ("rte", &["dev accuracy"], &["RTE.tsv"]),
         ("wnli", &["dev accuracy"], &["WNLI.tsv"]),
     ] {
-        let task = ["glue", "--task", task, "--data", "glue", "--longest", "12"];
+        let task = ["glue", "--task", task, "--data", "glue", "--max-length", "12"];
         let folder = run_folder(dir.path(), &run(dir.path(), &finetune(&task, "bert_tf", "2")));
         let expected: Vec<_> = measured.iter().map(|&name| (name.to_owned(), 2)).collect();
         assert_eq!(metrics(&result(&folder)), expected, "{task:?}");
@@ -161,7 +161,7 @@ fn a_network_learns_the_task_and_labels_other_texts() {
         let path = dir.path().join(format!("glue/SST-2/{file}.tsv"));
         fs::write(path, format!("sentence\tlabel\n{rows}")).expect("written");
     }
-    let task = ["glue", "--task", "sst-2", "--data", "glue", "--longest", "12"];
+    let task = ["glue", "--task", "sst-2", "--data", "glue", "--max-length", "12"];
     let rates = ["--lr", "1e-3", "--layer-decay", "1.0"];
     let arguments = [&finetune(&task, "electra_tf", "300")[..], &rates[..]].concat();
     let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
@@ -199,7 +199,7 @@ fn squad(dir: &Path) {
 }
 
 const SQUAD: [&str; 7] =
-    ["squad", "--train", "train-v2.0.json", "--test", "train-v2.0.json", "--longest", "12"];
+    ["squad", "--train", "train-v2.0.json", "--test", "train-v2.0.json", "--max-length", "12"];
 
 /// Sequences of these tests have no room for questions as long as SQuAD's: half is theirs.
 fn short_questions(dir: &Path) -> PathBuf {
@@ -283,7 +283,7 @@ fn words_are_tagged() {
     };
     fs::write(dir.path().join("eng.train"), text(&["the", "a", "it", "yes"])).expect("written");
     fs::write(dir.path().join("eng.testa"), text(&["no", "the"])).expect("written");
-    let task = ["tag", "--train", "eng.train", "--test", "eng.testa", "--longest", "12"];
+    let task = ["tag", "--train", "eng.train", "--test", "eng.testa", "--max-length", "12"];
     let rates = ["--lr", "1e-3", "--layer-decay", "1.0"];
     let arguments = [&finetune(&task, "electra_tf", "300")[..], &rates[..]].concat();
     let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
@@ -307,7 +307,7 @@ fn what_cannot_work_is_named() {
     glue(dir.path());
     network(dir.path(), "bert_tf");
     let glue = |task: &'static str, longest: &'static str| {
-        ["glue", "--task", task, "--data", "glue", "--longest", longest]
+        ["glue", "--task", task, "--data", "glue", "--max-length", longest]
     };
     let said = refused(dir.path(), &finetune(&glue("squad", "12"), "bert_tf", "1"));
     assert!(said.contains("no task squad") && said.contains("MRPC"), "{said}");

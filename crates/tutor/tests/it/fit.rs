@@ -147,7 +147,7 @@ fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir, &["fit", "--labeled", "labeled", "--minutes", "0"]);
     assert!(error.contains("--minutes"), "{error}");
-    let error = refused(dir, &fit(&["--size", "64x48"]));
+    let error = refused(dir, &fit(&["--image-size", "64x48"]));
     assert!(error.contains("a whole number from 16 to 1024, the side of the square"), "{error}");
     // A folder that says of its pictures that they have no label.
     fs::rename(dir.join("scored/red"), dir.join("labeled/unsup")).expect("moved");

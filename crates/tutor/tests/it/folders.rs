@@ -89,7 +89,7 @@ fn own_folders_train_predict_and_score() {
     });
     assert!(right.count() >= 36, "{text}");
 
-    let teacher = ["--model", "teacher", "--size", "24"];
+    let teacher = ["--model", "teacher", "--image-size", "24"];
     let labels = ["predict", latest, "unlabeled", "--out", "labels.parquet"];
     let called = call(dir.path(), &[&labels[..], &teacher].concat());
     assert!(called.success, "{}", called.err);

@@ -89,7 +89,7 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     let twice = talk(&["--model", "plain"], "Hello you\n/reset\nHello you\n");
     let replies: Vec<&str> = twice.lines().filter(|line| line.starts_with("plain: ")).collect();
     assert_eq!(replies, [plain.lines().next().expect("a reply"); 2]);
-    let other = talk(&["--model", "plain", "--draws", "2"], "Hello you\n");
+    let other = talk(&["--model", "plain", "--sampling-seed", "2"], "Hello you\n");
     assert_ne!(other.trim_end(), replies[0]);
     let one = talk_by(&single, &[], "Hello you\n/help\n/nonsense\n/quit\nnever read\n");
     assert!(one.contains("/save FILE") && one.contains("no /nonsense"), "{one}");

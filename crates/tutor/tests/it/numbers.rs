@@ -122,7 +122,7 @@ fn classes_that_nothing_measures_are_named() {
     run(dir.path(), &arguments);
     let unsized_run = "unsized/fixmatch/latest";
     let said = refused(dir.path(), &["predict", unsized_run, "new", "--out", "x.csv"]);
-    assert!(said.contains("--size") && !said.contains("set a common size"), "{said}");
-    let sized = ["predict", unsized_run, "new", "--out", "x.csv", "--size", "16x16"];
+    assert!(said.contains("--image-size") && !said.contains("set a common size"), "{said}");
+    let sized = ["predict", unsized_run, "new", "--out", "x.csv", "--image-size", "16x16"];
     assert!(run(dir.path(), &sized).contains("3 images"));
 }

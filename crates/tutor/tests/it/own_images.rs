@@ -168,3 +168,30 @@ fn a_run_that_goes_on_refuses_other_images() {
     let anew = call(dir, &[&arguments(&keys)[..], &["--fresh"]].concat());
     assert!(anew.success, "{}", anew.err);
 }
+
+#[test]
+fn a_part_among_the_class_folders_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    fs::rename(dir.join("unlabeled"), dir.join("labeled/rest")).expect("moved");
+    let error = refused(dir, &arguments(&["data.unlabeled=labeled/rest"]));
+    for told in ["whose sub-folders are the classes", "the label `rest`", "data.no_label"] {
+        assert!(error.contains(told), "{error}");
+    }
+    let fit = ["fit", "--labeled", "labeled", "--minutes", "1", "--unlabeled", "labeled/rest"];
+    let error = refused(dir, &fit);
+    assert!(error.contains("--unlabeled labeled/rest lies in --labeled labeled"), "{error}");
+    let error = refused(dir, &arguments(&["data.unlabeled=scored", "data.test=labeled/red"]));
+    assert!(error.contains("the label `red`. Move it out of there"), "{error}");
+    // A name that fits files is no path that is missing.
+    fs::create_dir(dir.join("rows")).expect("made");
+    fs::write(dir.join("rows/train-0.parquet"), "PAR1").expect("written");
+    let pattern = |name: &str| format!("data.labeled=rows/{name}-*.parquet");
+    let check = |name: &str| {
+        let set = pattern(name);
+        call(dir, &["check", "fixmatch/folder", "--set", &set]).err
+    };
+    assert!(!check("train").contains("missing: data.labeled"), "{}", check("train"));
+    assert!(check("val").contains("val-*.parquet is not there"), "{}", check("val"));
+}

@@ -99,6 +99,15 @@ fn photographs_are_turned_upright() {
         copy.map(|copy| (copy.width(), copy.height())).expect("an image")
     };
     assert_eq!((size("a/1.png"), size("a/2.png")), ((20, 24), (24, 20)));
+    // The same picture that is stored upright is drawn alike.
+    let upright = Decode { orient: true, ..Decode::default() }.file(&path).expect("a picture");
+    write_png(&dir.path().join("upright.png"), &upright).expect("written");
+    let draw = |image: &str, out: &str| {
+        run(dir.path(), &["show", "augment", "--policy", "fixmatch", image, "--out", out]);
+        let sheet = Decode::default().file(&dir.path().join(out)).expect("a picture");
+        (sheet.width(), sheet.height())
+    };
+    assert_eq!(draw("images/a/1.png", "turned-sheet.png"), draw("upright.png", "sheet.png"));
 }
 
 #[test]
@@ -108,17 +117,8 @@ fn two_images_whose_copies_would_have_one_name_are_refused() {
     for (other, clashes) in [("1.png.png", false), ("1.jpg", false), ("1.jpg.png", true)] {
         fs::copy(dir.path().join("images/a/1.png"), dir.path().join("images/a").join(other))
             .expect("copied");
-        let fog = [
-            "corrupt",
-            "images",
-            other,
-            "--corruption",
-            "fog",
-            "--severity",
-            "1",
-            "--on-bad",
-            "skip",
-        ];
+        let fog =
+            ["corrupt", "images", other, "--corruption", "fog", "--severity", "1", "--skip-bad"];
         if clashes {
             let said = refused(dir.path(), &fog);
             assert!(said.contains("a/1.jpg and") && said.contains("a/1.jpg.png"), "{said}");
@@ -140,15 +140,17 @@ fn what_cannot_be_corrupted_is_said() {
     let said = refused(dir.path(), &["corrupt", "images", "images/out"]);
     assert!(said.contains("lies in images") && said.contains("outside of it"), "{said}");
     assert!(refused(dir.path(), &["corrupt", "nowhere", "out"]).contains("nowhere"));
+    let said = refused(dir.path(), &["corrupt", "images/a/1.png", "out"]);
+    assert!(said.contains("1.png: is a single image (name a folder of image files)"), "{said}");
     fs::create_dir(dir.path().join("full")).expect("made");
     fs::write(dir.path().join("full/mine.txt"), "mine").expect("written");
     assert!(refused(dir.path(), &["corrupt", "images", "full"]).contains("not empty"));
     fs::write(dir.path().join("images/a/broken.png"), "no picture").expect("written");
     let fog = ["corrupt", "images", "out", "--corruption", "fog", "--severity", "3"];
     let said = refused(dir.path(), &fog);
-    assert!(said.contains("broken.png") && said.contains("be skipped: --on-bad skip"), "{said}");
+    assert!(said.contains("broken.png") && said.contains("be skipped: --skip-bad"), "{said}");
     assert!(said.contains(" written to out, and the same command goes on from there"), "{said}");
-    let skipping = call(dir.path(), &[&fog[..], &["--on-bad", "skip"]].concat());
+    let skipping = call(dir.path(), &[&fog[..], &["--skip-bad"]].concat());
     assert!(skipping.out.contains("1 of 4 skipped"), "{}", skipping.out);
     assert!(skipping.err.contains("skipped: ") && !skipping.err.contains("("), "{}", skipping.err);
     assert_eq!(files(&dir.path().join("out/fog/3")).len(), 3);
@@ -156,7 +158,7 @@ fn what_cannot_be_corrupted_is_said() {
     let copy = dir.path().join("out/fog/3/a/2.png");
     fs::remove_file(&copy).expect("removed");
     fs::create_dir(&copy).expect("made");
-    let said = refused(dir.path(), &[&fog[..], &["--on-bad", "skip"]].concat());
+    let said = refused(dir.path(), &[&fog[..], &["--skip-bad"]].concat());
     assert_eq!(said.matches("os error").count(), 1, "{said}");
 }
 

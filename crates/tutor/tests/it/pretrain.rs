@@ -34,11 +34,11 @@ fn corpus(dir: &Path) {
 
 /// More tokens than these texts have pieces.
 const SMALL: [&str; 12] = [
-    "--size",
+    "--preset",
     "tiny",
     "--vocab-size",
     "300",
-    "--longest",
+    "--max-length",
     "24",
     "--batch",
     "4",
@@ -98,11 +98,20 @@ fn files_become_networks_that_others_start_from() {
     let tags = "The O\nriver B-X\nsells O\n\nA O\nteacher B-X\n\n";
     fs::write(dir.join("tags.txt"), tags).expect("written");
     let tag = ["finetune", "tag", "--train", "tags.txt", "--test", "tags.txt", "--steps", "2"];
-    run(dir, &[&tag[..], &["--seeds", "1", "--longest", "16", "--weights", run_path]].concat());
+    run(dir, &[&tag[..], &["--seeds", "1", "--max-length", "16", "--weights", run_path]].concat());
     let labels = "label,text\na,The river.\nb,A teacher.\na,My neighbour.\nb,The old house.\n";
     fs::write(dir.join("labels.csv"), labels).expect("written");
     let fit = call(dir, &["check", "fit", "--text", "labels.csv", "--weights", run_path]);
     assert!(fit.success && fit.out.contains("seed-1/electra/hub"), "{}", fit.err);
+    // Positions behind the longest sequence have learned nothing, and are not used unless asked
+    // for.
+    let kept = folder.join("seed-1/electra/hub/tokenizer_config.json");
+    let kept: Value = serde_json::from_slice(&fs::read(kept).expect("it")).expect("JSON");
+    assert_eq!(kept["model_max_length"], 24);
+    assert!(fit.out.contains("longest = 24") && fit.err.contains("24 tokens"), "{}", fit.err);
+    let plan = call(dir, &[&["check"], &tag[..], &["--weights", run_path]].concat());
+    assert!(plan.success && plan.err.contains("at most 24 tokens"), "{}", plan.err);
+    assert!(plan.out.contains("longest = 24"), "{}", plan.out);
     // And its recipe is the same run again.
     let recipe = folder.join("recipe.toml");
     let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
@@ -139,7 +148,8 @@ fn minutes_and_a_given_vocabulary_are_kept_to() {
     corpus(dir);
     let train = ["data", "tokenizer", "train", "texts", "--vocab-size", "70", "--out", "vocab.txt"];
     run(dir, &train);
-    let asked = ["pretrain", "texts", "--size", "tiny", "--vocab", "vocab.txt", "--longest", "24"];
+    let asked =
+        ["pretrain", "texts", "--preset", "tiny", "--vocab", "vocab.txt", "--max-length", "24"];
     let more = ["--batch", "4", "--held-out", "10", "--objective", "mlm", "--minutes", "0.03"];
     let folder = run_folder(dir, &run(dir, &[&asked[..], &more].concat()));
     let found = result(&folder);
@@ -231,7 +241,15 @@ fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
     fs::write(dir.join("vocab.txt"), "[PAD]\n[UNK]\nfilm\n").expect("written");
     let error = refused(dir, &["pretrain", "texts", "--vocab", "vocab.txt"]);
     assert!(error.contains("vocab.txt") && error.contains("[CLS]"), "{error}");
-    for (option, value) in [("--minutes", "0"), ("--held-out", "1"), ("--size", "smal")] {
+    // One that is cased, of which no file says so.
+    let cased = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nThe\nriver\n##s\n";
+    fs::write(dir.join("cased.txt"), cased).expect("written");
+    let given = ["pretrain", "texts", "--vocab", "cased.txt"];
+    let error = refused(dir, &given);
+    assert!(error.contains("do_lower_case") && error.contains("--cased"), "{error}");
+    let plan = run(dir, &[&["check"], &given[..], &["--cased"]].concat());
+    assert!(plan.contains("of-cased = "), "{plan}");
+    for (option, value) in [("--minutes", "0"), ("--held-out", "1"), ("--preset", "smal")] {
         let error = refused(dir, &["pretrain", "texts", option, value]);
         assert!(error.contains(option), "{error}");
     }

@@ -177,7 +177,7 @@ fn what_was_trained_is_served() {
     drop(served);
 
     // SIGTERM ends it in order, in the middle of a reply.
-    let many = ["--candidates", "1000", "--max-tokens", "64", "--patience", "120"];
+    let many = ["--candidates", "1000", "--max-tokens", "64", "--reply-timeout", "120"];
     let served =
         Server::start_with(dir.path(), &[&[folder, "--model", "plain"], &many[..]].concat());
     let mut stream =
@@ -329,7 +329,7 @@ fn a_classifier_of_texts_refuses_replies_beside_the_words() {
     assert_eq!(both, scores, "{given}");
 
     // With one candidate nothing is shown before it is judged, neither here nor in the terminal.
-    let never = [&by("even")[..], &["--refuse-from", "0"]].concat();
+    let never = [&by("even")[..], &["--refuse-threshold", "0"]].concat();
     let served = Server::start(dir, &[&[folder], &never[..]].concat());
     let one = json!({ "turns": ["Hello you"], "seed": 1, "candidates": 1, "stream": true });
     let (_, events) = served.ask("/api/chat", Some(&one));
@@ -342,7 +342,7 @@ fn a_classifier_of_texts_refuses_replies_beside_the_words() {
     let single = [&[folder, "--candidates", "1"], &never[..]].concat();
     let replies = typed(dir, &single, "Hello you\n");
     assert_eq!(replies, ["(nothing that may be said; say it in other words, or /why)"]);
-    let mild = [&by("even")[..], &["--refuse-from", "1", "--candidates", "1"]].concat();
+    let mild = [&by("even")[..], &["--refuse-threshold", "1", "--candidates", "1"]].concat();
     let replies = typed(dir, &[&[folder], &mild[..]].concat(), "Hello you\n");
     assert!(!replies[0].is_empty() && !replies[0].starts_with('('), "{replies:?}");
 

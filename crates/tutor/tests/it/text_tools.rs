@@ -50,7 +50,8 @@ fn a_run_of_pre_training_is_shown_and_fine_tuned() {
     assert!(shown.contains("tokens held for replaced"), "{shown}");
     let sentences = "fellow B-X\ncitizens O\n\nof O\nthe O\nsenate B-X\n\n";
     fs::write(dir.path().join("words.txt"), sentences).expect("written");
-    let tag = ["finetune", "tag", "--train", "words.txt", "--test", "words.txt", "--longest", "16"];
+    let tag =
+        ["finetune", "tag", "--train", "words.txt", "--test", "words.txt", "--max-length", "16"];
     let arguments = [&tag[..], &["--weights", &asked, "--steps", "2", "--seeds", "1"]].concat();
     let tuned = run_folder(dir.path(), &run(dir.path(), &arguments));
     assert!(tuned.join("seed-1/predictions/predictions.txt").is_file());
@@ -141,7 +142,7 @@ fn no_color_is_honoured() {
     assert!(call(dir.path(), &show).out.starts_with("[the] [film]\n"), "nor does a pipe have them");
 }
 
-/// O-21: the command gives sacrebleu's number, and refuses references that are no streams.
+/// The command gives sacrebleu's number, and refuses references that are no streams.
 #[test]
 fn translations_are_scored() {
     let dir = tempfile::tempdir().expect("a folder");

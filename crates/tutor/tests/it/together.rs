@@ -233,7 +233,7 @@ fn fine_tuning_is_that_of_one_process() {
     for file in ["eng.train", "eng.testa"] {
         std::fs::write(dir.path().join(file), &text).expect("written");
     }
-    let plan = "finetune tag --train eng.train --test eng.testa --longest 12 --weights electra_tf \
+    let plan = "finetune tag --train eng.train --test eng.testa --max-length 12 --weights electra_tf \
                 --steps 1 --seeds 1 --threads 1";
     let planned = run(dir.path(), &plan.split_whitespace().collect::<Vec<_>>());
     let recipe = run_folder(dir.path(), &planned).join("recipe.toml");
@@ -281,7 +281,7 @@ fn pre_training_and_its_classifiers_are_those_of_one_process() {
 }
 
 #[test]
-fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
+fn a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     let dir = tempfile::tempdir().expect("a folder");
     let long = ["--set", "train.steps=4000", "--set", "cadence.checkpoint=20"];
     let arguments =
@@ -440,7 +440,7 @@ fn what_cannot_be_shared_is_refused() {
         alone.envs(variables.iter().copied()).env("TUTOR_GROUP_TIMEOUT", "5");
         let said = alone.output().expect("ended").stderr;
         let said = String::from_utf8_lossy(&said);
-        assert!(said.contains(wanted) && !said.contains("meeting"), "{said}");
+        assert!(said.contains(wanted) && !said.contains("rendezvous"), "{said}");
     }
     assert!(call(dir.path(), &["launch", "--help"]).success);
 }

@@ -261,17 +261,17 @@ fn layers_of_self_supervised_training_are_left_out_and_deeper_nets_refused() {
     let loaded: Loaded = load(&params, &given, Head::Replace).unwrap();
     check_values(&params, &own, "fc");
     assert_eq!(loaded.applied[0], "prefix module.base_encoder. removed");
-    assert!(loaded.left_out.contains(&"fc.0.weight".to_owned()), "{:?}", loaded.left_out);
-    assert!(loaded.left_out.contains(&"module.predictor.0.weight".to_owned()));
+    assert!(loaded.unexpected.contains(&"fc.0.weight".to_owned()), "{:?}", loaded.unexpected);
+    assert!(loaded.unexpected.contains(&"module.predictor.0.weight".to_owned()));
 
     // A deeper net of the same kind has blocks too many: not to be left out silently.
     let deeper = ResNetConfig { layers: [1, 3, 1, 1], stem: 8, ..Default::default() };
     let deeper = self::own(&deeper.outline_of(7));
     let error = load(&params, &deeper, Head::Replace).unwrap_err();
     let PublishedError::Mismatch { error, .. } = error else { panic!("{error}") };
-    assert!(error.missing.is_empty() && error.shapes.is_empty());
-    assert_eq!(error.surplus.len(), 15);
-    assert!(error.surplus.iter().all(|name| name.starts_with("layer2.2.")), "{error}");
+    assert!(error.missing.is_empty() && error.mismatched.is_empty());
+    assert_eq!(error.unexpected.len(), 15);
+    assert!(error.unexpected.iter().all(|name| name.starts_with("layer2.2.")), "{error}");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn every_difference_is_named_at_once_with_what_the_file_says_it_is() {
     for part in [
         "net.pth: ",
         "1 missing: blocks.1.1.bn2.bias",
-        "1 surplus: _blocks.99._bn1.bias",
+        "1 unexpected: _blocks.99._bn1.bias",
         "conv_stem.weight is [16, 1, 3, 3], not [16, 3, 3, 3]",
         "the file says that it is efficientnet_b5",
         "read as those of lukemelas",
@@ -337,7 +337,7 @@ fn lite_weights_become_timms() {
     other.tensors.insert("_blocks.21._bn0.bias".to_owned(), numbered(vec![1], 0));
     let error = to_timm(&other, &blocks).unwrap_err().to_string();
     assert!(error.contains("1 missing: classifier.bias"), "{error}");
-    assert!(error.contains("1 surplus: _blocks.21._bn0.bias"), "{error}");
+    assert!(error.contains("1 unexpected: _blocks.21._bn0.bias"), "{error}");
 }
 
 #[test]

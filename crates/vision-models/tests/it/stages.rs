@@ -111,7 +111,7 @@ fn training_behind_stages_is_training_with_them_frozen() {
         let frozen = stages / 2;
         let [whole, rest] = [0, 1].map(|_| config.build(Device::Cpu, 3, 5));
         rest.params.copy_from(&whole.params);
-        let (whole, rest) = (whole.freeze(frozen), rest.behind(frozen));
+        let (whole, rest) = (whole.freeze(frozen), rest.skip_stages(frozen));
         let x = images();
         let first =
             no_grad(|| whole.net.features().unwrap().forward_stages(&x, 0..frozen, Mode::Train));

@@ -2,8 +2,9 @@
 //! refused by name, unless their value is the one that changes nothing; unknown ones are ignored.
 
 use super::super::app::{State, Wanted};
-use super::super::fields::Fields;
+use super::super::fields::{Fields, whole};
 use super::super::problem::Problem;
+use crate::model::{Role, Turn};
 use crate::sampling::{Asked, chosen, turns_fault};
 use serde_json::{Map, Value};
 
@@ -127,8 +128,8 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
         }
     }
     let n = body.whole("n")?.unwrap_or(1);
-    if !(1..=app.limits.candidates as u64).contains(&n) {
-        let why = format!("{n} is not from 1 to {}", app.limits.candidates);
+    if !(1..=app.limits.max_candidates as u64).contains(&n) {
+        let why = format!("{n} is not from 1 to {}", app.limits.max_candidates);
         return Err(Problem::of("n", why));
     }
     let bound = |name| Ok::<_, Problem>(body.whole(name)?.map(|bound| (name, bound)));
@@ -136,26 +137,24 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
     let asked = Asked {
         candidates: body.whole("candidates")?,
         temperature: body.number("temperature")?,
-        top_k: body.whole("top_k")?.filter(|&k| k > 0),
+        top_k: body.top_k()?,
         top_p: body.number("top_p")?,
         max_tokens: bounds.into_iter().flatten().min_by_key(|(_, bound)| *bound),
     };
     let mut sampling = chosen(&asked, &app.about, &app.limits)?;
     sampling.candidates = sampling.candidates.max(n as usize);
-    let said = turns(body.0.get("messages"), app.leave_out_system)?;
-    let (by_model, turns): (Vec<bool>, Vec<String>) = said.into_iter().unzip();
-    if let Some(fault) = turns_fault(&turns, |index| by_model[index], &app.about, &app.limits) {
+    let turns = turns(body.0.get("messages"), app.leave_out_system)?;
+    if let Some(fault) = turns_fault(&turns, &app.about, &app.limits) {
         return Err(Problem::of("messages", fault));
     }
     let options = body.0.get("stream_options").unwrap_or(&Value::Null);
     Ok(Request {
         wanted: Wanted {
             turns,
-            by_model,
             sampling,
             seed: body.seed()?,
             stops: body.stops()?,
-            conversation: None,
+            conversation: body.conversation()?,
         },
         n: n as usize,
         streamed: body.flag("stream")?,
@@ -164,10 +163,19 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
 }
 
 impl Fields {
+    /// 0 asks for no number of one's own, and so does -1, which vLLM has for all tokens.
+    fn top_k(&self) -> Result<Option<u64>, Problem> {
+        if self.0.get("top_k").and_then(whole) == Some(-1) {
+            return Ok(None);
+        }
+        Ok(self.whole("top_k")?.filter(|&k| k > 0))
+    }
+
     /// Seeds of OpenAI's API may be negative.
     fn seed(&self) -> Result<Option<u64>, Problem> {
         let read = |value: &Value| {
             let number = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
+            let number = number.or_else(|| whole(value).map(i64::cast_unsigned));
             number.ok_or_else(|| Problem::of("seed", "no whole number of 64 bits"))
         };
         self.0.get("seed").map(read).transpose()
@@ -187,8 +195,8 @@ impl Fields {
     }
 }
 
-/// What was said, oldest first, and whether it was the model that said it.
-fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<(bool, String)>, Problem> {
+/// What was said, oldest first.
+fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<Turn>, Problem> {
     let Some(Value::Array(messages)) = messages else {
         return Err(Problem::of("messages", "a list of messages is needed"));
     };
@@ -196,9 +204,10 @@ fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<(bool, 
     for (index, message) in messages.iter().enumerate() {
         let name = format!("messages[{index}]");
         let role = message["role"].as_str().unwrap_or_default();
-        let is_system = match role {
-            "system" | "developer" => true,
-            "user" | "assistant" => false,
+        let role = match role {
+            "system" | "developer" => None,
+            "user" => Some(Role::User),
+            "assistant" => Some(Role::Assistant),
             _ => {
                 let why = "the roles here are user and assistant";
                 return Err(Problem::of(format!("{name}.role"), why));
@@ -211,17 +220,17 @@ fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<(bool, 
             return Err(Problem::of(format!("{name}.tool_calls"), NO_TOOLS));
         }
         let text = content(&message["content"], &format!("{name}.content"))?;
-        if is_system {
+        let Some(role) = role else {
             if !leave_out_system && !text.trim().is_empty() {
                 let way_out = "this model reads no instructions; a server that is started with \
                                --leave-out-system ignores them";
                 return Err(Problem::of(format!("{name}.role"), way_out));
             }
             continue;
-        }
-        turns.push((role == "assistant", text));
+        };
+        turns.push(Turn { text, role });
     }
-    if turns.last().is_some_and(|(ours, _)| *ours) {
+    if turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
         return Err(Problem::of("messages", "the last message has to be the user's"));
     }
     Ok(turns)
@@ -249,7 +258,7 @@ mod tests {
 
     fn said(messages: &Value) -> Result<Vec<String>, String> {
         match turns(Some(messages), false) {
-            Ok(turns) => Ok(turns.into_iter().map(|(_, text)| text).collect()),
+            Ok(turns) => Ok(turns.into_iter().map(|turn| turn.text).collect()),
             Err(problem) => {
                 Err(problem.object()["error"]["message"].as_str().unwrap_or_default().to_owned())
             }
@@ -285,7 +294,26 @@ mod tests {
         }
         let system = json!([{ "role": "developer", "content": "Be kind" }, user(json!("Hi"))]);
         let said = turns(Some(&system), true).expect("without it");
-        assert_eq!(said, [(false, "Hi".to_owned())]);
+        assert_eq!(said, [Turn { text: "Hi".to_owned(), role: Role::User }]);
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        let fields = |body: Value| Fields(body.as_object().expect("an object").clone());
+        for (k, wanted) in [(json!(-1), None), (json!(0), None), (json!(-1.0), None)] {
+            assert_eq!(fields(json!({ "top_k": k })).top_k().expect("all"), wanted);
+        }
+        let body = fields(json!({
+            "top_k": 5.0, "max_tokens": 5.0, "seed": -2.0, "conversation": "a-1", "n": 1.5,
+        }));
+        assert_eq!(body.top_k().expect("five"), Some(5));
+        assert_eq!(body.whole("max_tokens").expect("five"), Some(5));
+        assert_eq!(body.seed().expect("a seed"), Some((-2i64).cast_unsigned()));
+        assert_eq!(body.conversation().expect("a name").as_deref(), Some("a-1"));
+        assert!(body.whole("n").is_err());
+        let odd = fields(json!({ "top_k": -2, "conversation": "a b", "seed": 0.5, "n": 1e300 }));
+        assert!(odd.top_k().is_err() && odd.conversation().is_err());
+        assert!(odd.seed().is_err() && odd.whole("n").is_err());
     }
 
     #[test]

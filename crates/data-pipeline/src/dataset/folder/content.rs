@@ -35,13 +35,13 @@ impl Fault {
         Self { reason: reason.into(), fault: fault.into() }
     }
 
-    /// Of a file that is no image but may hold pictures.
+    /// What is wrong with a file that is no image but may hold pictures.
     pub(super) fn of_holder(kind: Kind) -> Self {
         let fault = format!("this is {kind}{HOLDER}: save them as PNG files beside it");
         Self::new(format!("{kind}{HOLDER}"), fault)
     }
 
-    /// Of an image that a decoder refuses.
+    /// What is wrong with an image that a decoder refuses.
     pub(super) fn of_decoder(fault: impl Into<String>) -> Self {
         let fault = fault.into();
         let limit = fault.split_once(OVER).and_then(|(_, rest)| rest.split_once(':'));
@@ -67,7 +67,7 @@ fn larger(limit: &str) -> String {
 /// What is wrong with a row of Parquet without bytes.
 pub(super) const NO_IMAGE: &str = "the row holds no encoded image";
 
-/// The same as a reason.
+/// What is wrong with a row of Parquet without bytes, as a reason that rows are counted by.
 const EMPTY_ROW: &str = "a row without an encoded image";
 
 /// How the reason ends of images of a format that is not read.

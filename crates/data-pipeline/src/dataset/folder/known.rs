@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 /// Digests of all images of a set, where they have been taken.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Of the encoded images.
+    /// Digests of the encoded images.
     pub(super) files: OnceLock<Vec<Digest>>,
-    /// Of the decoded images, in the size in which they are learned from.
+    /// Digests of the decoded images, in the size in which they are learned from.
     pub(super) shown: OnceLock<Vec<Digest>>,
 }
 

@@ -189,7 +189,12 @@ fn refuse_many(
         return Ok(());
     }
     let names: Vec<&str> = absent.iter().take(3).map(|(row, _)| row.file.as_str()).collect();
-    let places: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
+    let mut seen = HashSet::new();
+    let new = |root: &&&Path| {
+        seen.insert(std::fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf()))
+    };
+    let places = roots.iter().filter(new).map(|root| root.display().to_string());
+    let places: Vec<String> = places.collect();
     let fault = format!(
         "{} of {} files are not there, {} the first; looked for in {}{why}",
         absent.len(),
@@ -223,7 +228,11 @@ fn classes(
             None => Err(DataError::Line {
                 path: table.to_path_buf(),
                 line: row.line,
-                fault: format!("no class `{label}` among {}", classes.join(", ")),
+                fault: format!(
+                    "no class `{label}` among {}{}",
+                    classes.join(", "),
+                    listing::near(label, &classes)
+                ),
                 way_out: "classes are those of the labelled images",
             }),
         },

@@ -144,6 +144,19 @@ pub(super) fn alike(classes: &[String]) -> Vec<String> {
     notes
 }
 
+/// What is added to a message about a name that is not known, where one of those that are is taken
+/// for it by people: a clause that names it and says in what it differs.
+pub(super) fn near(name: &str, known: &[String]) -> String {
+    let form = |name: &str| number_value(name).unwrap_or_else(|| plain(name));
+    let near = known.iter().find(|other| form(other) == form(name));
+    near.map_or_else(String::new, |other| told_near(name, other))
+}
+
+/// The same of a known name that is alike.
+pub(super) fn told_near(name: &str, other: &str) -> String {
+    format!("; `{other}` differs from it in {} alone", difference(name, other))
+}
+
 /// In what two names differ that are alike.
 fn difference(a: &str, b: &str) -> String {
     if plain(a) != plain(b) {
@@ -160,7 +173,7 @@ fn difference(a: &str, b: &str) -> String {
 }
 
 /// A name without what people do not see in it.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     composed(&name.trim().to_lowercase())
 }
 

@@ -1,9 +1,10 @@
 //! Images in Parquet files, as Hugging Face's `datasets` writes them.
 
+use super::columns::EMBED;
 use super::content::{Fault, NO_IMAGE};
 use super::known::Known;
 use super::left_out::Skipped;
-use super::rows::{EMBED, Labels, Rows};
+use super::rows::{Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -123,6 +124,7 @@ pub(super) fn open(
     let rows = files.iter().map(|file| Rows::open(file).map(Arc::new));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let missing = without_image(path, &rows)?;
+    let label_notes = if options.labeled { notes_on_labels(&rows) } else { vec![] };
     let (classes, labels) = if options.labeled {
         labels(path, &rows, options)?
     } else {
@@ -145,7 +147,8 @@ pub(super) fn open(
             entries.push(Entry { place, id, label, header: None });
         }
     }
-    let notes = super::listing::alike(&classes);
+    let mut notes = super::listing::alike(&classes);
+    notes.extend(label_notes);
     let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
     FolderSet { path, entries, classes, skipped, notes, options, known }.checked(None)
 }
@@ -191,69 +194,26 @@ fn names(files: &[Arc<Rows>]) -> Vec<Vec<Option<String>>> {
 /// The labels of the rows of a file.
 type FileLabels = Vec<Option<u32>>;
 
-/// The class names, and the labels of each file.
+/// The class names, and the labels of each file, whose numbers are those of its own names.
 fn labels(
     path: &Path,
     files: &[Arc<Rows>],
     options: &FolderOptions,
 ) -> Result<(Vec<String>, Vec<FileLabels>), DataError> {
-    let names = files.iter().find_map(|rows| rows.names());
-    let mut texts: Vec<Vec<Option<String>>> = Vec::new();
-    for rows in files {
-        let text = |row: usize, number: i64| match (usize::try_from(number), names) {
-            // Hugging Face's mark of a sample without a label.
-            (Err(_), _) => Ok(None),
-            (Ok(number), Some(names)) => match names.get(number) {
-                Some(name) => Ok(Some(name.clone())),
-                None => {
-                    let last = names.len().saturating_sub(1);
-                    let fault = format!(
-                        "row {row}: the label is {number}, and the {} names of the file are those \
-                         of 0 to {last}",
-                        names.len()
-                    );
-                    let way_out = "mend the label, or the names of the class labels";
-                    Err(DataError::Missing { path: rows.path().to_path_buf(), fault, way_out })
-                }
-            },
-            (Ok(number), None) => Ok(Some(number.to_string())),
-        };
-        texts.push(match rows.labels()? {
-            Labels::Names(names) => {
-                names.into_iter().map(|name| name.filter(|name| !name.is_empty())).collect()
-            }
-            Labels::Numbers(numbers) => numbers
-                .into_iter()
-                .enumerate()
-                .map(|(row, number)| number.map_or(Ok(None), |number| text(row, number)))
-                .collect::<Result<_, _>>()?,
-            Labels::None => {
-                let (fault, way_out) = match rows.lists() {
-                    Some(name) => (
-                        format!(
-                            "its column `{name}` holds lists, several labels a picture, which is \
-                             not supported"
-                        ),
-                        "give each row one label, or use the file for unlabelled images",
-                    ),
-                    None => (
-                        format!("no column of labels among {}", rows.columns()),
-                        "call the column `label`, or use the file for unlabelled images",
-                    ),
-                };
-                return Err(DataError::Missing { path: rows.path().into(), fault, way_out });
-            }
-        });
-    }
+    let names = names_of_classes(files);
+    let mut texts = files
+        .iter()
+        .map(|rows| texts(rows, names_for(rows, files)?))
+        .collect::<Result<Vec<_>, _>>()?;
     for text in texts.iter_mut().flatten() {
         *text = text.take().filter(|text| options.is_label(text));
     }
-    let classes = match (&options.classes, names) {
-        (Some(fixed), _) => fixed.clone(),
-        (None, Some(names)) => {
-            names.iter().filter(|name| options.is_label(name)).cloned().collect()
+    let classes = match &options.classes {
+        Some(fixed) => fixed.clone(),
+        None if !names.is_empty() => {
+            names.into_iter().filter(|name| options.is_label(name)).map(str::to_owned).collect()
         }
-        (None, None) => {
+        None => {
             let found: BTreeSet<&String> = texts.iter().flatten().flatten().collect();
             super::set::sorted(found.into_iter().cloned().collect())
         }
@@ -265,7 +225,11 @@ fn labels(
             Some(&number) => Ok(Some(number)),
             None => Err(DataError::Missing {
                 path: path.to_path_buf(),
-                fault: format!("no class `{text}` among {}", classes.join(", ")),
+                fault: format!(
+                    "no class `{text}` among {}{}",
+                    classes.join(", "),
+                    super::listing::near(text, &classes)
+                ),
                 way_out: "classes are those of the labelled images",
             }),
         },
@@ -273,4 +237,107 @@ fn labels(
     let of_file = |file: &Vec<Option<String>>| file.iter().map(label).collect();
     let labels = texts.iter().map(of_file).collect::<Result<_, _>>()?;
     Ok((classes, labels))
+}
+
+/// All names of class labels: those of the first file that has them, then those that only later
+/// files have.
+fn names_of_classes(files: &[Arc<Rows>]) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    let names = files.iter().filter_map(|rows| rows.names()).flatten().map(String::as_str);
+    names.filter(|name| seen.insert(*name)).collect()
+}
+
+/// The names that a file's numbers stand for: its own, else those of the other files where these
+/// agree.
+fn names_for<'a>(
+    rows: &'a Rows,
+    files: &'a [Arc<Rows>],
+) -> Result<Option<&'a [String]>, DataError> {
+    if rows.names().is_some() {
+        return Ok(rows.names());
+    }
+    let mut others = files.iter().filter_map(|rows| rows.names());
+    let first = others.next();
+    if others.all(|names| Some(names) == first) {
+        return Ok(first);
+    }
+    Err(DataError::Missing {
+        path: rows.path().to_path_buf(),
+        fault: "has no names of its class labels, and those of the other files differ".into(),
+        way_out: "write the names into it, or name the files one by one",
+    })
+}
+
+/// The labels of a file as texts; `names` are those of its numbers.
+fn texts(rows: &Rows, names: Option<&[String]>) -> Result<Vec<Option<String>>, DataError> {
+    let text = |row: usize, number: i128| match names {
+        None => Ok(Some(number.to_string())),
+        // Hugging Face's mark of a sample without a label.
+        Some(_) if number == -1 => Ok(None),
+        Some(names) => {
+            let name = usize::try_from(number).ok().and_then(|number| names.get(number));
+            name.cloned().map(Some).ok_or_else(|| {
+                let (count, last) = (names.len(), names.len().saturating_sub(1));
+                let fault = format!(
+                    "row {row}: the label is {number}, and the {count} names of the file are those \
+                     of 0 to {last}"
+                );
+                let way_out = "mend the label, or the names of the class labels";
+                DataError::Missing { path: rows.path().to_path_buf(), fault, way_out }
+            })
+        }
+    };
+    match rows.labels()? {
+        Labels::Names(names) => {
+            Ok(names.into_iter().map(|name| name.filter(|name| !name.is_empty())).collect())
+        }
+        Labels::Numbers(numbers) => {
+            let numbers = numbers.into_iter().enumerate();
+            numbers
+                .map(|(row, number)| number.map_or(Ok(None), |number| text(row, number)))
+                .collect()
+        }
+        Labels::None => {
+            let (fault, way_out) = match rows.lists() {
+                Some(name) => (
+                    format!(
+                        "its column `{name}` holds lists, several labels a picture, which is not \
+                         supported"
+                    ),
+                    "give each row one label, or use the file for unlabelled images",
+                ),
+                None => (
+                    format!("no column of labels among {}", rows.columns()),
+                    "call the column `label`, or use the file for unlabelled images",
+                ),
+            };
+            Err(DataError::Missing { path: rows.path().into(), fault, way_out })
+        }
+    }
+}
+
+/// What should be known of how labels are read: another column that may be meant, and names of
+/// classes that have other numbers from file to file.
+fn notes_on_labels(files: &[Arc<Rows>]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for rows in files {
+        let Some((column, others)) = rows.label_columns() else { continue };
+        if others.is_empty() {
+            continue;
+        }
+        let others = super::layout::ticked(others.iter().map(String::as_str));
+        let note = format!(
+            "labels are read from the column `{column}`; {others} may be meant too: if so, rename \
+             the columns so that the one that is meant is `label`"
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    let numbered: BTreeSet<&[String]> = files.iter().filter_map(|rows| rows.names()).collect();
+    if numbered.len() > 1 {
+        let note = "the files number their classes differently: each is read by its own names";
+        notes.push(note.to_owned());
+    }
+    notes
 }

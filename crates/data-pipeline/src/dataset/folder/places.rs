@@ -26,6 +26,9 @@ impl At {
 pub(super) struct Places<'a> {
     roots: &'a [&'a Path],
     index: OnceCell<Index>,
+    /// The names of files by what is left of them without their capitals and Unicode form: only
+    /// made where a file is missing.
+    alike: OnceCell<HashMap<String, String>>,
 }
 
 /// Files by what names them shorter than by their path.
@@ -39,7 +42,7 @@ struct Index {
 
 impl<'a> Places<'a> {
     pub(super) fn new(roots: &'a [&'a Path]) -> Self {
-        Self { roots, index: OnceCell::new() }
+        Self { roots, index: OnceCell::new(), alike: OnceCell::new() }
     }
 
     /// Whether a file is where its name says, with its ending.
@@ -75,8 +78,43 @@ impl<'a> Places<'a> {
         };
         at(&index.stems, At::Named)
             .or_else(|| at(&index.names, At::Below))
-            .unwrap_or_else(|| Err(String::new()))
+            .unwrap_or_else(|| Err(self.near(name)))
     }
+
+    /// A file that people take for one of this name, to be added to a message.
+    fn near(&self, name: &str) -> String {
+        let alike = self.alike.get_or_init(|| alike(self.roots));
+        let tidied = tidy(name);
+        let found = alike.get(&listing::plain(&tidied)).filter(|other| **other != tidied);
+        found.map_or_else(String::new, |other| listing::told_near(&tidied, other))
+    }
+}
+
+/// The names of files, whole and of image files without the ending, by their plain forms; each also
+/// without its folders.
+fn alike(roots: &[&Path]) -> HashMap<String, String> {
+    let mut alike = HashMap::new();
+    for root in roots {
+        let mut files = Vec::new();
+        if listing::below(root, root, &mut files).is_err() {
+            continue;
+        }
+        for Listed { path, id } in files {
+            let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+            let short = content::is_named_as_image(&path).then(|| stem(&id));
+            for name in std::iter::once(id).chain(short) {
+                for name in [last(&name), name] {
+                    alike.entry(listing::plain(&name)).or_insert(name);
+                }
+            }
+        }
+    }
+    alike
+}
+
+/// A name without its ending.
+fn stem(name: &str) -> String {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
 }
 
 impl Index {
@@ -91,8 +129,6 @@ impl Index {
             for Listed { path, id } in files {
                 let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
                 if content::is_named_as_image(&path) {
-                    let stem =
-                        |id: &str| id.rsplit_once('.').map_or(id, |(stem, _)| stem).to_owned();
                     here.stems.entry(stem(&id)).or_default().push(path.clone());
                     here.names.entry(stem(&name)).or_default().push(path.clone());
                 }

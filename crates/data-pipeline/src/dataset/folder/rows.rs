@@ -1,15 +1,15 @@
 //! Rows of a Parquet file of images as Hugging Face's `datasets` writes it, read one by one.
 
+use super::columns::{Columns, is_unsigned, packed};
 use super::content::NO_IMAGE;
 use crate::error::DataError;
-use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
+use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
-use serde_json::Value;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub(super) struct Rows {
     lists: Option<String>,
     /// The names of classes 0, 1, ..., where the file says so.
     names: Option<Vec<String>>,
+    /// Other columns that could be the labels.
+    others: Vec<String>,
     /// The first row of each row group, and the number of rows.
     starts: Vec<usize>,
 }
@@ -38,29 +40,18 @@ pub(super) struct Rows {
 #[derive(Debug)]
 pub(super) enum Labels {
     None,
-    Numbers(Vec<Option<i64>>),
+    Numbers(Vec<Option<i128>>),
     Names(Vec<Option<String>>),
 }
 
 /// The cells of a column; one of these has them, the others are empty.
 #[derive(Default)]
 struct Cells {
-    numbers: Vec<Option<i64>>,
+    /// Of every width, with a sign or without.
+    numbers: Vec<Option<i128>>,
     reals: Vec<Option<f64>>,
     texts: Vec<Option<String>>,
 }
-
-/// Columns that hold labels, the likeliest first.
-const LABELS: [&str; 9] =
-    ["label", "labels", "class", "fine_label", "category", "target", "class_name", "digit", "y"];
-
-/// Columns that hold images.
-const IMAGES: [&str; 3] = ["image", "img", "picture"];
-
-/// What to do with a file that has only the paths of its pictures.
-pub(super) const EMBED: &str = "write the files anew with the pictures inside, as `push_to_hub` \
-                                and `embed_table_storage` of Hugging Face's `datasets` do, or name \
-                                the folder of the pictures";
 
 impl Rows {
     /// Reads the footer. Fails if the file is no Parquet or has no column of encoded images.
@@ -68,60 +59,11 @@ impl Rows {
         let file = File::open(path).map_err(DataError::io(path, "check the path"))?;
         let footer = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file));
         let footer = footer.map_err(|fault| DataError::format(path, 0, fault))?;
-        let schema = footer.file_metadata().schema_descr();
-        let leaves: Vec<&ColumnDescriptor> = schema.columns().iter().map(|c| &**c).collect();
-        let features = features(&footer);
-        let of_type = |wanted: &str| -> Vec<&str> {
-            let typed = |(name, feature): (&'_ String, &Value)| {
-                (feature["_type"] == wanted).then_some(name.clone())
-            };
-            let names: Vec<String> =
-                features.as_object().into_iter().flatten().filter_map(typed).collect();
-            leaves.iter().map(|c| root(c)).filter(|n| names.iter().any(|m| m == n)).collect()
-        };
-        let is_bytes = |column: &&ColumnDescriptor| {
-            column.physical_type() == Physical::BYTE_ARRAY
-                && column.max_rep_level() == 0
-                && column.converted_type() != ConvertedType::UTF8
-                && column.logical_type_ref() != Some(&LogicalType::String)
-        };
-        let typed = of_type("Image");
-        let image = leaves
-            .iter()
-            .position(|c| is_bytes(c) && typed.contains(&root(c)) && c.name() == "bytes")
-            .or_else(|| leaves.iter().position(|c| is_bytes(c) && c.name() == "bytes"))
-            .or_else(|| {
-                let named = |c: &&ColumnDescriptor| IMAGES.contains(&c.name());
-                leaves.iter().position(|c| is_bytes(c) && named(c))
-            });
-        let image = image.ok_or_else(|| without_images(path, &leaves))?;
-        let flat = |name: &str| {
-            let is = |c: &&ColumnDescriptor| c.path().string() == name && c.max_rep_level() == 0;
-            leaves.iter().position(is)
-        };
-        let class_labels = of_type("ClassLabel");
-        let label = match class_labels[..] {
-            [only] => flat(only),
-            _ => LABELS.iter().find_map(|name| flat(name)),
-        };
-        let list = |c: &&&ColumnDescriptor| {
-            let named = LABELS.contains(&root(c)) || class_labels.contains(&root(c));
-            named && c.max_rep_level() > 0
-        };
-        let lists = leaves.iter().find(list).map(|c| root(c).to_owned());
-        let beside = |c: &&ColumnDescriptor| {
-            let (parts, image) = (c.path().parts(), leaves[image].path().parts());
-            parts.len() > 1
-                && c.name() == "path"
-                && c.physical_type() == Physical::BYTE_ARRAY
-                && c.max_rep_level() == 0
-                && parts[..parts.len() - 1] == image[..image.len() - 1]
-        };
-        let origin = leaves.iter().position(beside);
-        let names = label.and_then(|label| {
-            let names = features[leaves[label].name()]["names"].as_array()?;
-            names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
-        });
+        let columns = Columns::of(&footer);
+        let (image, lists) = (columns.image(path)?, columns.lists());
+        let (origin, found) = (columns.origin(image), columns.label());
+        let label = found.as_ref().map(|found| found.place);
+        let (names, others) = found.map(|found| (found.names, found.others)).unwrap_or_default();
         for column in [Some(image), label].into_iter().flatten() {
             packed(path, &footer, column)?;
         }
@@ -137,7 +79,8 @@ impl Rows {
                 || format!("row group {number} says that it has {rows} rows and {images} images");
             starts.push(end.ok_or_else(|| DataError::format(path, 0, fault()))?);
         }
-        Ok(Self { path: path.to_path_buf(), image, origin, label, lists, names, starts, footer })
+        let path = path.to_path_buf();
+        Ok(Self { path, image, origin, label, lists, names, others, starts, footer })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -152,6 +95,11 @@ impl Rows {
     /// The names of classes by number.
     pub(super) fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
+    }
+
+    /// The column of labels, and the others that could be meant.
+    pub(super) fn label_columns(&self) -> Option<(String, &[String])> {
+        Some((self.descriptor(self.label?).path().string(), &self.others))
     }
 
     /// The columns, for messages.
@@ -312,7 +260,7 @@ impl Rows {
                 Some(real) if real.fract() != 0.0 || real.abs() > 1e15 => {
                     return Err(refused(format!("row {row}: its column `{name}` is {real}")));
                 }
-                real => real.map(|real| real as i64),
+                real => real.map(|real| real as i128),
             });
         }
         if numbers.len().max(texts.len()) != self.len() {
@@ -334,7 +282,8 @@ impl Rows {
 
     fn cells_of(&self, group: usize, column: usize, into: &mut Cells) -> Result<(), ParquetError> {
         let rows = self.starts[group + 1] - self.starts[group];
-        let most = self.descriptor(column).max_def_level();
+        let descriptor = self.descriptor(column);
+        let (most, unsigned) = (descriptor.max_def_level(), is_unsigned(&descriptor));
         let mut levels = Vec::new();
         /// Puts values to the rows that have one.
         fn spread<T>(values: Vec<T>, levels: &[i16], most: i16, into: &mut Vec<Option<T>>) {
@@ -362,25 +311,25 @@ impl Rows {
         }
         match self.column(group, column)? {
             ColumnReader::Int64ColumnReader(mut reader) => {
-                spread(read!(reader), &levels, most, &mut into.numbers)
+                let values: Vec<i64> = read!(reader);
+                let whole = |value: i64| match unsigned {
+                    true => i128::from(value as u64),
+                    false => i128::from(value),
+                };
+                spread(values.into_iter().map(whole).collect(), &levels, most, &mut into.numbers)
             }
             ColumnReader::Int32ColumnReader(mut reader) => {
                 let values: Vec<i32> = read!(reader);
-                spread(
-                    values.into_iter().map(i64::from).collect(),
-                    &levels,
-                    most,
-                    &mut into.numbers,
-                )
+                let whole = |value: i32| match unsigned {
+                    true => i128::from(value as u32),
+                    false => i128::from(value),
+                };
+                spread(values.into_iter().map(whole).collect(), &levels, most, &mut into.numbers)
             }
             ColumnReader::BoolColumnReader(mut reader) => {
                 let values: Vec<bool> = read!(reader);
-                spread(
-                    values.into_iter().map(i64::from).collect(),
-                    &levels,
-                    most,
-                    &mut into.numbers,
-                )
+                let whole = values.into_iter().map(i128::from).collect();
+                spread(whole, &levels, most, &mut into.numbers)
             }
             ColumnReader::DoubleColumnReader(mut reader) => {
                 spread(read!(reader), &levels, most, &mut into.reals)
@@ -416,69 +365,6 @@ impl Rows {
         let pages = SerializedPageReader::new(file, group.column(column), rows, None)?;
         Ok(get_column_reader(self.descriptor(column), Box::new(pages)))
     }
-}
-
-/// What is said of a file without a column of encoded images.
-fn without_images(path: &Path, leaves: &[&ColumnDescriptor]) -> DataError {
-    let names: Vec<String> = leaves.iter().map(|c| c.path().string()).collect();
-    let names = names.join(", ");
-    // Writers give a column in which all is null some other type.
-    let of_paths = |c: &&&ColumnDescriptor| {
-        c.path().parts().len() == 2 && c.name() == "path" && c.max_rep_level() == 0
-    };
-    let of_text = |c: &&&ColumnDescriptor| {
-        IMAGES.contains(&c.name()) && c.physical_type() == Physical::BYTE_ARRAY
-    };
-    let paths = leaves.iter().find(of_paths).or_else(|| leaves.iter().find(of_text));
-    let (fault, way_out) = match paths {
-        Some(paths) => {
-            let fault = format!(
-                "no encoded images among its columns {names}: `{}` has only the paths of pictures",
-                paths.path().string()
-            );
-            (fault, EMBED)
-        }
-        None => (
-            format!(
-                "no column `image` of encoded images (a struct with `bytes`, or binary) among \
-                 {names}"
-            ),
-            "call the column of pictures `image`, and write their files' bytes into it",
-        ),
-    };
-    DataError::Missing { path: path.to_path_buf(), fault, way_out }
-}
-
-/// Fails if a column is packed in a way that is not read.
-fn packed(path: &Path, footer: &ParquetMetaData, column: usize) -> Result<(), DataError> {
-    for group in footer.row_groups() {
-        let name = match group.column(column).compression() {
-            Compression::BROTLI(_) => "Brotli",
-            Compression::LZO => "LZO",
-            _ => continue,
-        };
-        let fault = format!(
-            "its column `{}` is compressed by {name}, which is not read",
-            group.column(column).column_descr().path().string()
-        );
-        let way_out = "write it with Zstandard or Snappy";
-        return Err(DataError::Missing { path: path.to_path_buf(), fault, way_out });
-    }
-    Ok(())
-}
-
-/// The name of the column that a leaf belongs to.
-fn root(column: &ColumnDescriptor) -> &str {
-    column.path().parts().first().map_or("", String::as_str)
-}
-
-/// What Hugging Face's `datasets` notes of the columns, or null.
-fn features(footer: &ParquetMetaData) -> Value {
-    let notes = footer.file_metadata().key_value_metadata();
-    let note = notes.into_iter().flatten().find(|note| note.key == "huggingface");
-    let text = note.and_then(|note| note.value.as_deref()).unwrap_or("null");
-    let mut value: Value = serde_json::from_str(text).unwrap_or_default();
-    value["info"]["features"].take()
 }
 
 /// Runs a reader, whose faults become text; a damaged file may make it panic.

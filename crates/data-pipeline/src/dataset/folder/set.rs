@@ -465,7 +465,7 @@ impl Samples for FolderSet {
         &self.classes
     }
 
-    /// Of the encoded images, read once; none if the options say so.
+    /// Digests of the encoded images, read once; none if the options say so.
     fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
         if !self.options.digests {
             return Ok(None);
@@ -481,9 +481,9 @@ impl Samples for FolderSet {
 
 /// Class names in order: by number if all are whole numbers, else by their bytes.
 pub(crate) fn sorted(mut names: Vec<String>) -> Vec<String> {
-    let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+    let numbers: Option<Vec<i128>> = names.iter().map(|name| name.parse().ok()).collect();
     match numbers {
-        Some(_) => names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default()),
+        Some(_) => names.sort_by_key(|name| name.parse::<i128>().unwrap_or_default()),
         None => names.sort(),
     }
     names

@@ -3,6 +3,7 @@
 use super::places::Places;
 use crate::error::DataError;
 use crate::picture::kind;
+use crate::text::table::first_line;
 use serde_json::Value;
 use std::path::Path;
 use std::string::FromUtf8Error;
@@ -108,10 +109,10 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
     let mut columns = None;
     for record in reader.records() {
         let record = record.map_err(|error| {
-            let line = error.position().map_or(0, csv::Position::line);
+            let line = error.position().map_or(0, |at| first_line(text.as_bytes(), at));
             fault(path, line, error.to_string())
         })?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| first_line(text.as_bytes(), at));
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }

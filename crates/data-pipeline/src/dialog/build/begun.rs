@@ -35,7 +35,7 @@ struct Note {
 #[derive(Serialize, Deserialize)]
 struct Known {
     path: PathBuf,
-    /// The same from the root on, without links; nothing in notes of earlier versions.
+    /// The path from the root on, without links; nothing in notes of earlier versions.
     #[serde(default)]
     whole: PathBuf,
     /// What it is called in the names of its conversations.

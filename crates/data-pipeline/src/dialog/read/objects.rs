@@ -1,6 +1,6 @@
 //! Formats of JSON: our lines of messages, ConvoKit, Reddit, Topical-Chat.
 
-use super::reading::Reading;
+use super::reading::{Reading, id_of, parent_of};
 use crate::dialog::message::Message;
 use crate::dialog::part::DialogPart;
 use crate::error::DataError;
@@ -13,10 +13,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A name, written as a string or as a number; empty for null.
+/// A name, written as a string or as a number, whole ones without a point; empty for null.
 fn name_of(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
+        Value::Number(number) if number.is_f64() => Some(id_of(number.to_string())),
         Value::Number(number) => Some(number.to_string()),
         Value::Null => Some(String::new()),
         _ => None,
@@ -77,8 +78,8 @@ pub(super) fn json_lines(file: &Path, reading: &mut Reading<'_>) -> Result<(), D
             name_of(value).ok_or_else(|| format!("`{key}` is neither a string nor a number"))
         };
         Ok(Some(Message {
-            id: filled(name(line.id, "id")?).ok_or("`id` is empty")?,
-            parent: filled(name(line.parent, "parent")?),
+            id: filled(name(line.id, "id")?).map(id_of).ok_or("`id` is empty")?,
+            parent: parent_of(name(line.parent, "parent")?),
             conversation: name(line.conversation, "conversation")?,
             author: name(line.author, "author")?,
             text: line.text,
@@ -117,8 +118,8 @@ pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), Dat
         let conversation = name(conversation, "conversation_id")?;
         let parent = either(utterance.reply_to, utterance.reply_to_before);
         Ok(Some(Message {
-            id: filled(name(utterance.id, "id")?).ok_or("`id` is empty")?,
-            parent: filled(name(parent, "reply-to")?),
+            id: filled(name(utterance.id, "id")?).map(id_of).ok_or("`id` is empty")?,
+            parent: parent_of(name(parent, "reply-to")?),
             conversation: filled(conversation)
                 .map(|conversation| format!("convokit/{conversation}"))
                 .unwrap_or_default(),

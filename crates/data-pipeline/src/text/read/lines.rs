@@ -79,6 +79,27 @@ pub fn all_lines(path: &Path) -> Result<Vec<String>, DataError> {
     Ok(all)
 }
 
+/// An error about a row of a TSV file, with another way out if the row seems to be part of a quoted
+/// cell of several lines: a quote is open before it, or behind it.
+pub(crate) fn if_quoted(error: DataError, longest: usize) -> DataError {
+    const WAY_OUT: &str = "quotes are characters in a .tsv: if they hold cells with line ends, \
+                           name it .csv; else mend it, or let bad input be skipped";
+    let DataError::Line { path, line, fault, way_out } = error else { return error };
+    let is_quoted = Lines::open(&path, OnBadInput::Skip, longest).is_ok_and(|mut lines| {
+        let (mut tally, mut is_open) = (Tally::default(), false);
+        while let Ok(Some(text)) = lines.next(&mut tally) {
+            let turns = text.matches('"').count() % 2 == 1;
+            if lines.number >= line {
+                return is_open || turns;
+            }
+            is_open ^= turns;
+        }
+        false
+    });
+    let way_out = if is_quoted { WAY_OUT } else { way_out };
+    DataError::Line { path, line, fault, way_out }
+}
+
 /// The lines of a file, each without its end.
 pub(crate) struct Lines {
     pub(crate) path: PathBuf,

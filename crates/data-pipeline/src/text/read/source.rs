@@ -82,14 +82,51 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     Ok(Box::new(file))
 }
 
+const UTF8: &str = "save it as UTF-8";
+
+/// What a text without a mark at its start is in, if its first bytes have a zero in about every
+/// second place, as in UTF-16, or in three of four, as in UTF-32.
+fn wide(start: &[u8]) -> Option<&'static str> {
+    const FIRST: usize = 512;
+    let start = &start[..start.len().min(FIRST)];
+    let mut zeros = [0; 4];
+    for (at, byte) in start.iter().enumerate() {
+        zeros[at % 4] += usize::from(*byte == 0);
+    }
+    // A single zero may be a slip of whoever wrote the text.
+    let many = |zeros: usize, places: usize| zeros >= 2 && 2 * zeros > places;
+    let quarter = start.len() / 4;
+    let full = zeros.iter().filter(|zeros| many(**zeros, quarter)).count();
+    let [even, odd] = [zeros[0] + zeros[2], zeros[1] + zeros[3]];
+    match full {
+        3 => Some("the file is UTF-32, as its zero bytes say"),
+        _ if many(even, start.len() / 2) != many(odd, start.len() / 2) => {
+            Some("the file is UTF-16, as its zero bytes say")
+        }
+        _ => None,
+    }
+}
+
 /// Refuses what is no text in UTF-8, where it is told by how it begins.
 fn refuse_other(path: &Path, start: &[u8]) -> Result<(), DataError> {
     let (fault, way_out) = match start {
         [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => {
             ("a spreadsheet or an archive, and no text", "save a spreadsheet as CSV UTF-8")
         }
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("the file is UTF-16", "save it as UTF-8"),
-        _ => return Ok(()),
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => {
+            ("the file is packed by bzip2", "unpack it first, as by bunzip2")
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            ("the file is packed by xz", "unpack it first, as by unxz")
+        }
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => ("the file is UTF-32", UTF8),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("the file is UTF-16", UTF8),
+        // The header of what is packed has zeros.
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => return Ok(()),
+        _ => match wide(start) {
+            Some(fault) => (fault, UTF8),
+            None => return Ok(()),
+        },
     };
     Err(DataError::Missing { path: path.to_path_buf(), fault: fault.into(), way_out })
 }

@@ -253,6 +253,7 @@ fn a_call_that_came_to_nothing_is_forgotten() {
     write("orphan.jsonl", &orphan);
     let error = build("orphan.jsonl", JsonLines, Error, "none").unwrap_err();
     assert!(error.contains("missing-parent 1"), "{error}");
+    assert!(error.contains("`2` replies to `7`, which is not there"), "{error}");
     assert!(!at("none/build.json").exists() && !at("none/tokenizer").exists());
     // What was there before stays.
     std::fs::create_dir_all(at("own/tokenizer")).unwrap();

@@ -244,7 +244,7 @@ fn an_array_is_no_message() {
     assert!(error.contains("a.jsonl line 1: no object"), "{error}");
 }
 
-/// Case O-23: dumps are packed with windows of up to 2 GiB.
+/// Dumps are packed with windows of up to 2 GiB.
 #[test]
 fn reddit_dumps_with_large_windows() {
     for window in [0xa8u8, 0x90, 0x88] {
@@ -309,6 +309,60 @@ fn tables() {
     for (text, fault) in [("a,b\n1,2\n", "no column `text`"), ("text,part\na,dev\n", "line 2")] {
         let error = read_with(DialogFormat::Csv, "a.csv", text.as_bytes(), &options).unwrap_err();
         assert!(error.contains(fault), "{error}");
+    }
+}
+
+/// A quote in a `.tsv` is a character; in a `.csv` a stray one takes no other rows with it.
+#[test]
+fn tables_lose_no_rows_and_no_ends_of_texts() {
+    let tsv = "id\tparent\ttext\n1\t\t\"Well, said I\n2\t1\tSo?\n3\t2\tYes\" it is\n";
+    let found = read(DialogFormat::Csv, "a.tsv", tsv);
+    let texts: Vec<&str> = found.iter().map(|message| &*message.text).collect();
+    assert_eq!(texts, ["\"Well, said I", "So?", "Yes\" it is"]);
+    let wide = "id\ttext\n1\ta\n2\tb\tc\n";
+    let stray = "id,text\n1,\"open\n2,fine\n3,\"quoted, \"\"too\"\"\"\n";
+    let commas = "id,text\n1,\"a, b\"\n2,a, b\n";
+    for (name, text, fault, kept) in [
+        ("a.tsv", wide, "line 3: 3 columns, the first line has 2", 1),
+        ("a.csv", stray, "line 2: a cell begins with a quote", 2),
+        ("a.csv", commas, "line 3: 3 columns, the first line has 2", 1),
+    ] {
+        let options = DialogReadOptions::default();
+        let error = read_with(DialogFormat::Csv, name, text.as_bytes(), &options).unwrap_err();
+        assert!(error.contains(fault), "{error}");
+        let skip = DialogReadOptions { on_bad: OnBadInput::Skip, ..options };
+        let (found, tally) = read_with(DialogFormat::Csv, name, text.as_bytes(), &skip).unwrap();
+        assert_eq!((found.len(), tally.skipped.values().sum::<u64>()), (kept, 1), "{text}");
+    }
+    let twice = read_with(DialogFormat::Csv, "a.csv", b"text,text\na,b\n", &Default::default());
+    assert!(twice.unwrap_err().contains("several columns are named `text`"));
+}
+
+/// Pandas makes floats of numbers with gaps, and words of the gaps.
+#[test]
+fn parents_that_pandas_wrote_are_found() {
+    let csv = "id,parent,text\n10,None,a\n11,10.0,b\n12,nan,c\n";
+    let lines = "{\"id\": 10, \"parent\": \"None\", \"text\": \"a\"}\n\
+                 {\"id\": 11.0, \"parent\": 10.0, \"text\": \"b\"}\n\
+                 {\"id\": \"12\", \"parent\": null, \"text\": \"c\"}\n";
+    for (format, name, text) in
+        [(DialogFormat::Csv, "a.csv", csv), (DialogFormat::JsonLines, "a.jsonl", lines)]
+    {
+        let found = read(format, name, text);
+        let ids: Vec<_> = found.iter().map(|m| (&*m.id, m.parent.as_deref())).collect();
+        assert_eq!(ids, [("10", None), ("11", Some("10")), ("12", None)], "{name}");
+    }
+}
+
+#[test]
+fn files_that_are_packed_otherwise_say_how_to_unpack_them() {
+    for (bytes, way_out) in [
+        (&b"BZh91AY&SY"[..], "bzip2 (unpack it first"),
+        (&b"\xfd7zXZ\0\0"[..], "xz (unpack it first"),
+    ] {
+        let error = read_with(DialogFormat::Reddit, "RC", bytes, &Default::default());
+        let error = error.unwrap_err();
+        assert!(error.contains(way_out), "{error}");
     }
 }
 

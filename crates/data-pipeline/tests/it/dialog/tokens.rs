@@ -34,7 +34,7 @@ fn tokens_that_a_folder_adds_are_known() {
     let tokenizer = open().unwrap();
     assert_eq!(tokenizer.ids("a café").unwrap(), [97, 32, 260]);
     assert_eq!(tokenizer.decode(&[97, 257, 260, 256]), "acafé");
-    // Control tokens in texts are text (O-30).
+    // Control tokens in texts are text.
     assert_eq!(tokenizer.ids("<|im_end|>").unwrap().len(), 10);
     assert_eq!((tokenizer.end(), tokenizer.turn(), tokenizer.size()), (256, 256, 261));
     let digest = tokenizer.digest();
@@ -57,7 +57,7 @@ static TOKENIZER: LazyLock<DialogTokenizer> = LazyLock::new(|| {
     trainer.tokenizer(BpeSize { tokens: 320, ..BpeSize::default() }).unwrap()
 });
 
-/// Case O-25: characters that the texts did not have, and letters too, are spelled in bytes.
+/// Characters that the texts did not have, and letters too, are spelled in bytes.
 #[test]
 fn unknown_characters_are_spelled_in_bytes() {
     let text = "naïve 🐙 v";
@@ -148,7 +148,7 @@ proptest! {
     }
 }
 
-/// Case O-29: of a character whose bytes come one by one nothing is shown before it is whole.
+/// Of a character whose bytes come one by one nothing is shown before it is whole.
 #[test]
 fn bytes_come_as_whole_characters() {
     for (text, whole) in [("ok 🐙!", "🐙"), ("來 here", "來"), ("👍🏽", "🏽")] {
@@ -236,7 +236,7 @@ fn batches_are_the_same_for_any_number_of_workers() {
     let batches = |workers| {
         let mut stream = Stream::shuffled(set.clone(), PackPairs, 8, 1);
         stream.order = Order::Bucketed;
-        let steps = Loader::start(vec![stream], 0, Some(12), workers);
+        let steps = Loader::builder(vec![stream]).steps(0..12).workers(workers).start();
         steps.map(|step| step.unwrap().batches.remove(0)).collect::<Vec<_>>()
     };
     let one = batches(0);

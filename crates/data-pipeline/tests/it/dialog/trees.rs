@@ -1,10 +1,10 @@
-//! Message trees in any order, with faults (case O-24), and what the filters drop.
+//! Message trees in any order, with faults, and what the filters drop.
 
 use super::{checks, message, selected, shown};
 use data_pipeline::dialog::*;
 use data_pipeline::error::DataError;
 
-/// The messages of case O-24.
+/// A conversation about a film: eight messages, some of them with a fault.
 fn film() -> Vec<Message> {
     vec![
         message("c", Some("b"), "x", "I like it too!"),
@@ -39,6 +39,45 @@ fn two_pairs_in_every_order() {
 }
 
 #[test]
+fn a_message_that_names_itself_as_its_parent_begins_a_conversation() {
+    let messages = vec![
+        message("0", Some("0"), "", "Have you seen the film?"),
+        message("1", Some("0"), "", "Yes, it was great."),
+    ];
+    let found = selected(messages, &Filters::default());
+    assert_eq!(shown(&found), [(vec!["Have you seen the film?"], "Yes, it was great.")]);
+    assert_eq!(found.funnel.count(Reason::Cycle), 0);
+}
+
+/// Programs write an accent as one character with its letter, or as one of its own.
+#[test]
+fn texts_are_the_same_however_accents_are_written() {
+    let one = "Là où l’été était né hélas";
+    let two = "La\u{300} ou\u{300} l’e\u{301}te\u{301} e\u{301}tait ne\u{301} he\u{301}las";
+    let of = |name: &str, answer: &str| {
+        let first = message("0", None, "", "Où es-tu donc allé hier après-midi ?");
+        let reply = message("1", Some("0"), "", answer);
+        [first, reply].map(|message| Message { conversation: name.into(), ..message })
+    };
+    let messages = [of("a", one), of("b", two)].concat();
+    let mut found = selected(messages, &Filters::default());
+    assert_eq!(found.pairs.len(), 2);
+    assert_eq!(found.pairs[0].response, found.pairs[1].response);
+    found.remove_near_duplicates();
+    assert_eq!((found.pairs.len(), &*found.pairs[0].response), (1, one));
+}
+
+#[test]
+fn a_missing_parent_is_named() {
+    let found = selected(
+        vec![message("12", None, "", "Hello there."), message("13", Some("12.0"), "", "Hi you.")],
+        &Filters::default(),
+    );
+    let missing = &found.funnel.dropped[&Reason::MissingParent].examples;
+    assert_eq!(*missing, ["`13` replies to `12.0`, which is not there: Hi you."]);
+}
+
+#[test]
 fn cycles_give_nothing() {
     let mut messages = vec![
         message("a", Some("b"), "", "One of two parents here"),
@@ -48,7 +87,8 @@ fn cycles_give_nothing() {
     ];
     let found = selected(messages.clone(), &Filters::default());
     assert_eq!(found.pairs, []);
-    assert_eq!(found.funnel.count(Reason::Cycle), 3);
+    // Who names itself replies to nobody, and is the first of a tree.
+    assert_eq!((found.funnel.count(Reason::Cycle), found.funnel.kept), (2, 1));
     assert_eq!(found.funnel.count(Reason::DroppedWithAncestor), 1);
     messages.reverse();
     assert_eq!(selected(messages, &Filters::default()), found);

@@ -18,9 +18,9 @@ fn read(folder: &Path, task: Glue, part: GluePart) -> TextSet {
     task.read(folder, part, OnBadInput::Error).unwrap()
 }
 
-/// O-11: every row is read, quotes or not.
+/// Quotes open nothing: no row is swallowed by the one before it.
 #[test]
-fn o11_rows_of_the_published_files() {
+fn every_row_of_the_published_files_is_read() {
     let Some(folder) = published("glue") else { return };
     let counts = [
         (Glue::Cola, [8551, 1043, 1063]),
@@ -53,9 +53,9 @@ fn o11_rows_of_the_published_files() {
     assert!(scores.iter().all(|score| (0.0..=5.0).contains(score)));
 }
 
-/// O-11: the byte order mark is no part of the first name, quotes and odd line ends stay.
+/// The byte order mark is no part of the first name, quotes and odd line ends stay.
 #[test]
-fn o11_quotes_are_characters() {
+fn quotes_are_characters() {
     let folder = tempfile::tempdir().unwrap();
     let text = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n\
         1\t7\t8\t\"He said.\tIt's \"so.\n0\t9\t10\tone \u{85} \u{2028} two\t\"\n";
@@ -68,6 +68,43 @@ fn o11_quotes_are_characters() {
     assert_eq!((set.label(0), set.label(1), set.id(1)), (Some(1), Some(0), "MRPC/train/1".into()));
     // The folder of the task itself may be named.
     assert_eq!(read(&folder.path().join("MRPC"), Glue::Mrpc, GluePart::Train), set);
+}
+
+/// A file whose row has the texts A and B, with the names of their columns in its first line if it
+/// has a line of names.
+fn with_names(task: Glue, text: &str) -> String {
+    let (first, rest) = text.split_once('\n').unwrap();
+    if rest.is_empty() {
+        return text.to_owned();
+    }
+    let [a, b] = match task {
+        Glue::Cola | Glue::Sst2 => ["sentence", "-"],
+        Glue::Mrpc => ["#1 String", "#2 String"],
+        Glue::Qqp => ["question1", "question2"],
+        Glue::Qnli => ["question", "sentence"],
+        _ => ["sentence1", "sentence2"],
+    };
+    let name = |(name, cell)| match cell {
+        "A" => a,
+        "B" => b,
+        _ => name,
+    };
+    let names = first.split('\t').zip(rest.trim_end().split('\t')).map(name);
+    format!("{}\n{rest}", names.collect::<Vec<_>>().join("\t"))
+}
+
+/// Rows of one task are not read as those of another, if their columns have other names.
+#[test]
+fn files_of_another_task_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let rte = "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n";
+    write(folder.path(), "train.tsv", rte);
+    let read = |task: Glue| task.read(folder.path(), GluePart::Train, OnBadInput::Skip);
+    assert_eq!(read(Glue::Rte).unwrap().len(), 1);
+    let error = read(Glue::Qnli).unwrap_err().to_string();
+    for part in ["train.tsv line 1", "QNLI", "`sentence1` and `sentence2`", "`question`"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 /// Of each task a row in its format: texts, target.
@@ -176,6 +213,7 @@ fn every_task_has_its_columns() {
         (Glue::Ax, GluePart::Test, "AX.tsv", named(3, &[(1, "A"), (2, "B")]), Target::None),
     ];
     for (task, part, file, text, target) in cases {
+        let text = with_names(task, &text);
         write(folder.path(), &format!("{}/{file}", task.name()), &text);
         let set = read(folder.path(), task, part);
         let example = &set.examples()[0];

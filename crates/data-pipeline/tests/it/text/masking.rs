@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 const SPECIALS: Specials = Specials { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 };
 
-/// O-16: halves round to even in single precision; never none.
+/// Halves round to even in single precision; never none.
 #[test]
-fn o16_masked_counts() {
+fn masked_counts_round_half_to_even() {
     let masking = Masking::default();
     for (real, count) in [(30, 4), (70, 10), (10, 2), (128, 19), (1, 1), (2, 1), (50, 8), (90, 14)]
     {

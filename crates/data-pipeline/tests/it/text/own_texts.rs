@@ -3,13 +3,13 @@
 use super::published;
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::{OnBadInput, times};
-use data_pipeline::text::{Example, LabelKind, OwnTexts, Target, TextSet, Texts};
+use data_pipeline::text::{Column, Example, LabelKind, OwnTexts, Target, TextSet, Texts};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 
 fn own() -> OwnTexts {
-    OwnTexts { text: Some("t".into()), label: Some("y".into()), ..OwnTexts::default() }
+    OwnTexts { text: "t".into(), label: Some("y".into()), ..OwnTexts::default() }
 }
 
 fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> std::path::PathBuf {
@@ -78,7 +78,7 @@ fn every_form_of_a_table_says_the_same() {
     assert_eq!(set.classes(), ["neg", "pos"]);
     let parquet = write(folder.path(), "a.parquet", include_bytes!("../../golden/texts.parquet"));
     let columns = OwnTexts {
-        text: Some("text".into()),
+        text: "text".into(),
         label: Some("id".into()),
         on_bad: OnBadInput::Skip,
         ..OwnTexts::default()
@@ -146,7 +146,7 @@ fn both_texts_of_a_pair_must_be_there() {
         assert!(error.contains(fault) && error.contains(name), "{error}");
     }
     let parquet = write(folder.path(), "b.parquet", include_bytes!("../../golden/classes.parquet"));
-    let columns = OwnTexts { text: Some("text".into()), label: None, ..pairs };
+    let columns = OwnTexts { text: "text".into(), label: None, ..pairs };
     let error = columns.read(&[parquet]).unwrap_err().to_string();
     assert!(error.contains("no column `u` of single values among text, label"), "{error}");
 }
@@ -159,15 +159,15 @@ fn a_usual_pair_is_found_where_no_column_of_texts_is_named() {
         let OwnTexts { text, pair, .. } = own.with_usual_pair(&path).unwrap();
         (text, pair)
     };
-    let both = |a: &str, b: &str| (Some(a.to_owned()), Some(b.to_owned()));
+    let both = |a: &str, b: &str| (Column::from(a), Some(b.to_owned()));
     let none = OwnTexts::default;
     assert_eq!(found(none(), "label,Sentence2,Sentence1"), both("Sentence1", "Sentence2"));
     assert_eq!(found(none(), "premise,hypothesis,label"), both("premise", "hypothesis"));
     assert_eq!(found(none(), "question,sentence,label"), both("question", "sentence"));
     // One of two is no pair, a text beside two is the text, and what is named is left alone.
-    assert_eq!(found(none(), "text,premise,hypothesis"), (None, None));
-    assert_eq!(found(none(), "premise,text,label"), (None, None));
-    assert_eq!(found(own(), "premise,hypothesis,t"), (Some("t".into()), None));
+    assert_eq!(found(none(), "text,premise,hypothesis"), (Column::Usual, None));
+    assert_eq!(found(none(), "premise,text,label"), (Column::Usual, None));
+    assert_eq!(found(own(), "premise,hypothesis,t"), ("t".into(), None));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn columns_are_found_by_usual_names() {
     let path = write(folder.path(), "a.csv", "ID,Sentiment,Review\n1,pos,good\n");
     let found = OwnTexts::default().with_usual_columns(&path).unwrap();
     assert_eq!(
-        (found.text.as_deref(), found.label.as_deref()),
+        (found.text.name(), found.label.as_ref().and_then(Column::name)),
         (Some("Review"), Some("Sentiment"))
     );
     assert_eq!(rows(&found.read(&[path]).unwrap()), [("good", Some("pos"))]);
@@ -199,7 +199,9 @@ fn a_table_that_lacks_a_column_is_read_by_a_usual_one_if_asked() {
     let skips = OwnTexts { on_bad: OnBadInput::Skip, ..own() };
     let error = skips.read(&path).unwrap_err().to_string();
     assert!(error.contains("no column `t` among id, Comment, label"), "{error}");
-    let either = OwnTexts { usual_text: true, usual_label: true, ..skips.clone() };
+    let text = Column::from("t").or_usual();
+    let either =
+        OwnTexts { text: text.clone(), label: Some(Column::from("y").or_usual()), ..skips.clone() };
     let set = either.read(&path).unwrap();
     assert_eq!(rows(&set), [("fine", Some("a"))]);
     let notes = set.notes().join("; ");
@@ -209,7 +211,7 @@ fn a_table_that_lacks_a_column_is_read_by_a_usual_one_if_asked() {
         "{notes}"
     );
     // The label was asked for.
-    let error = OwnTexts { usual_text: true, ..skips }.read(&path).unwrap_err().to_string();
+    let error = OwnTexts { text, ..skips }.read(&path).unwrap_err().to_string();
     assert!(error.contains("no column `y` among"), "{error}");
     // What is there is taken.
     let path = [write(folder.path(), "b.csv", "text,t,label,y\nno,yes,no,a\n")];
@@ -230,15 +232,19 @@ fn tables_of_other_programs_are_read_or_named() {
         let set = own().read(&path).unwrap();
         assert_eq!(rows(&set), [("ok, so", Some("a"))], "{text}");
         assert_eq!(set.id(0), line);
-        let found = OwnTexts { text: Some("t".into()), ..OwnTexts::default() };
-        assert_eq!(found.with_usual_columns(&path[0]).unwrap().label.as_deref(), Some("y"));
+        let found = OwnTexts { text: "t".into(), ..OwnTexts::default() };
+        assert_eq!(found.with_usual_columns(&path[0]).unwrap().label, Some("y".into()));
     }
     let review = "It was a film that nobody should have made, and that I have seen twice";
     let latin = b"t,y\nna\xefve,a\ncaf\xe9,a\n";
-    let cases: [(&str, &[u8], &[&str]); 7] = [
+    let cases: [(&str, &[u8], &[&str]); 11] = [
         ("a.xlsx", b"PK\x03\x04rest", &["a spreadsheet", "CSV UTF-8"]),
         ("a.csv", b"PK\x03\x04rest", &["a spreadsheet", "CSV UTF-8"]),
         ("a.csv", b"\xff\xfet\0,\0y\0", &["UTF-16", "save it as UTF-8"]),
+        ("a.csv", b"t\0,\0y\0\n\0\xe9\0,\0a\0", &["UTF-16", "save it as UTF-8"]),
+        ("a.csv", b"\0t\0,\0y\0\n\0\xe9\0,\0a", &["UTF-16", "save it as UTF-8"]),
+        ("a.csv", b"\xff\xfe\0\0t\0\0\0,\0\0\0y\0\0\0", &["UTF-32", "save it as UTF-8"]),
+        ("a.csv", b"t\0\0\0,\0\0\0y\0\0\0\n\0\0\0", &["UTF-32", "save it as UTF-8"]),
         ("a.csv", latin, &["no text can be read", "no UTF-8 (2 times)", "save it as UTF-8"]),
         ("a.csv", b"t,y\n", &["no text can be read: it has no rows"]),
         ("a.csv", b"t,t,y\na,b,c\n", &["several columns are named `t`"]),
@@ -256,7 +262,7 @@ fn tables_of_other_programs_are_read_or_named() {
     for (name, text) in [("a.csv", format!("\"{review}\",a\n")), ("a.csv", "t\na\n".into())] {
         let path = write(folder.path(), name, text);
         for error in [
-            OwnTexts { text: Some("x".into()), ..own() }.read(std::slice::from_ref(&path)).err(),
+            OwnTexts { text: "x".into(), ..own() }.read(std::slice::from_ref(&path)).err(),
             OwnTexts::default().with_usual_columns(&path).err(),
         ] {
             let error = error.expect("refused").to_string();
@@ -333,6 +339,11 @@ fn bad_rows_are_errors_or_counted() {
         let set = OwnTexts { on_bad: OnBadInput::Skip, ..own.clone() }.read(&path).unwrap();
         assert_eq!((set.len(), set.notes().len(), rows(&set)[0].0), (1, 1, "ok"), "{fault}");
     }
+    // Cells over several lines, as a spreadsheet writes them.
+    for text in ["y\tt\na\t\"one\ntwo\"\n", "t\ty\n\"one\ntwo\nthree\"\ta\n"] {
+        let error = own().read(&[write(folder.path(), "a.tsv", text)]).unwrap_err().to_string();
+        assert!(error.contains("name it .csv"), "{error}");
+    }
     for (name, text, fault) in [
         ("a.csv", "t,z\nok,a\n", "a.csv: no column `y` among t, z"),
         ("a.csv", "", "the table is empty"),
@@ -385,16 +396,17 @@ fn of_a_damaged_table_the_first_rows_are_read() {
             let strict = own().read(std::slice::from_ref(&path)).unwrap_err().to_string();
             assert!(strict.contains(&name) && strict.ends_with("be skipped)"), "{strict}");
             let skips = OwnTexts { on_bad: OnBadInput::Skip, ..OwnTexts::default() };
-            let skips = OwnTexts { text: Some("t".into()), ..skips };
+            let skips = OwnTexts { text: "t".into(), ..skips };
             let skips = skips.with_usual_columns(&path).unwrap();
-            assert_eq!(skips.label.as_deref(), Some("y"), "{name}");
+            assert_eq!(skips.label, Some("y".into()), "{name}");
             let set = skips.read(std::slice::from_ref(&path)).unwrap();
             assert!((1_000..15_000).contains(&set.len()), "{name}: {}", set.len());
             assert!(rows_of(&set).all(|text| text.starts_with("ok ")), "{name}");
             assert!(set.notes()[0].contains("damaged file"), "{:?}", set.notes());
 
             let torn = write(folder.path(), &name, &bytes[..8]);
-            let error = OwnTexts { text: None, ..skips }.with_usual_columns(&torn).unwrap_err();
+            let error =
+                OwnTexts { text: Column::Usual, ..skips }.with_usual_columns(&torn).unwrap_err();
             assert!(!error.can_be_skipped() && error.to_string().contains(&name), "{error}");
         }
     }

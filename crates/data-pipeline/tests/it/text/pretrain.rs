@@ -54,9 +54,9 @@ fn spread(sequence: &Sequence) -> [Vec<usize>; 2] {
 
 const SENTENCES: [usize; 6] = [30, 25, 20, 30, 10, 20];
 
-/// O-15, by its numbers.
+/// Which sentences go to which segment for drawn numbers, worked out by hand.
 #[test]
-fn o15_segments() {
+fn segments_are_filled_by_the_drawn_lengths() {
     let segments = Segments::default();
     let made = sequence(&SENTENCES, &[0.5, 0.7], segments);
     assert_eq!((made.len(), made.first), (128, 57));
@@ -78,9 +78,9 @@ fn o15_segments() {
     assert_eq!(builder.end(&mut Script(vec![0.5])), None, "nothing is carried over");
 }
 
-/// O-15: the first release puts everything into segment 1.
+/// The first release of ELECTRA puts everything into segment 1.
 #[test]
-fn o15_the_fault_of_the_first_release() {
+fn the_first_release_fills_segment_1_alone() {
     let segments = Segments { first_release: true, ..Segments::default() };
     for coin in [0.2, 0.7] {
         let made = sequence(&SENTENCES, &[0.5, coin], segments);
@@ -294,7 +294,7 @@ fn sentences_of_long_lines() {
 fn loader(set: Arc<TokenShards>, order: Order, from: u64, workers: usize) -> Vec<Packed> {
     let entries = (0..set.len() as u32).collect();
     let stream = Stream { set, entries, collate: Pack, batch: 8, seed: 1, order };
-    let steps = Loader::start(vec![stream], from, Some(40), workers);
+    let steps = Loader::builder(vec![stream]).steps(from..40).workers(workers).start();
     steps.map(|step| step.unwrap().batches.remove(0).data).collect()
 }
 

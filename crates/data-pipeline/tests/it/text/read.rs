@@ -38,9 +38,9 @@ fn read(paths: &[PathBuf], options: ReadOptions) -> Result<(Vec<Vec<String>>, Ta
     Ok((all, documents.tally().clone()))
 }
 
-/// O-20: only LF ends a line.
+/// No other control character and no Unicode separator ends one.
 #[test]
-fn o20_only_lf_ends_a_line() {
+fn only_lf_ends_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let text = "a\u{85}b\u{2028}c\u{2029}d\u{b}e\u{c}f\u{1c}g\rh\r\nsecond\nthird";
     let path = write(folder.path(), "a.txt", text.as_bytes());
@@ -50,9 +50,9 @@ fn o20_only_lf_ends_a_line() {
     assert_eq!((tally.lines, tally.documents, tally.files), (3, 3, 1));
 }
 
-/// O-20 on published files: 1,500 messages, not 1,506; 4,000 reviews, not 4,148.
+/// Counts that only LF gives: 1,500 messages, not 1,506; 4,000 reviews, not 4,148.
 #[test]
-fn o20_lines_of_published_files() {
+fn lines_of_published_files() {
     let counts = [
         ("irc-disentanglement/test/2008-07-14_18.raw.txt", 1500),
         ("imdb/train.tsv", 4001),
@@ -167,7 +167,7 @@ fn of_a_table_the_column_of_texts_is_read() {
     }
 }
 
-/// O-23's window of 2 GiB, as dumps have it, is read.
+/// Windows of up to 2 GiB, as dumps have them, are read.
 #[test]
 fn large_windows_are_read() {
     let folder = tempfile::tempdir().unwrap();

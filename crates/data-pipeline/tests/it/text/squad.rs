@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 
-/// O-10, by its numbers.
+/// Start and length of each window, for answers and strides worked out by hand.
 #[test]
-fn o10_windows() {
+fn windows_overlap_by_the_stride() {
     assert_eq!(spans(157, 128 - 11 - 3, 128), [(0, 114), (114, 43)]);
     let long = [(0, 489), (128, 489), (256, 489), (384, 489), (512, 488)];
     assert_eq!(spans(1000, 512 - 20 - 3, 128), long);
@@ -20,9 +20,11 @@ fn o10_windows() {
 }
 
 proptest! {
-    /// O-10: every token lies in a window, and a window is never empty or too long.
+    /// A window is never empty or too long.
     #[test]
-    fn o10_no_token_is_lost(tokens in 0usize..2000, room in 1usize..500, stride in 0usize..600) {
+    fn every_token_lies_in_a_window(
+        tokens in 0usize..2000, room in 1usize..500, stride in 0usize..600,
+    ) {
         let spans = spans(tokens, room, stride);
         let mut end = 0;
         for (i, &(start, length)) in spans.iter().enumerate() {
@@ -183,6 +185,24 @@ fn questions_that_are_measured_are_all_there() {
     let nowhere =
         FILE.replace("\"answers\": [], ", r#""answers": [{"text": "", "answer_start": -1}], "#);
     assert_eq!(read(&nowhere, SquadUse::Learn).unwrap().questions.len(), 2);
+}
+
+/// A vocabulary without accents leaves marks out of its tokens, and answers keep them.
+#[test]
+fn answers_end_with_their_marks() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"data": [{"paragraphs": [{"context": "A cafe\u0301 or tea\u200b.",
+        "qas": [{"id": "q", "question": "What?", "answers": [
+            {"text": "cafe\u0301", "answer_start": 2}]}]}]}]}"#;
+    let path = write(folder.path(), text);
+    let squad = Squad::read(&path, SquadUse::Learn, OnBadInput::Error).unwrap();
+    let tokenizer = small(&["cafe", "or", "tea"]);
+    let made = squad.windows(&tokenizer, Windows { longest: 96, ..Windows::default() }).unwrap();
+    let (first, last) = made.windows[0].answer.unwrap();
+    let [first, last] = [first, last].map(|place| made.windows[0].token(place).unwrap());
+    assert_eq!(squad.text(&made, 0, first, last), "cafe\u{301}");
+    assert_eq!(squad.text(&made, 0, last, last + 2), "cafe\u{301} or tea\u{200b}");
+    assert_eq!(squad.text(&made, 0, last + 2, last + 3), "tea\u{200b}.");
 }
 
 #[test]

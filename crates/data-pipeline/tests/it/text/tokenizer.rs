@@ -24,9 +24,9 @@ const CASES: [(&str, &[u32]); 13] = [
     ("", &[]),
 ];
 
-/// O-14, and O-20's control character, on the published vocabulary.
+/// Accents, Chinese, control characters and long words, on the published vocabulary.
 #[test]
-fn o14_ids_of_the_uncased_vocabulary() {
+fn ids_of_the_uncased_vocabulary() {
     let Some(tokenizer) = uncased(Casing::default()) else { return };
     for (text, ids) in CASES {
         assert_eq!(tokenizer.ids(text).unwrap(), ids, "{text:?}");
@@ -45,9 +45,10 @@ fn o14_ids_of_the_uncased_vocabulary() {
     assert!(tokenizer.check_fits(50_257).is_err());
 }
 
-/// O-14 in tokens, on a vocabulary that has only what is needed.
+/// Accents, Chinese, control characters and long words, on a vocabulary that has only what is
+/// needed.
 #[test]
-fn o14_tokens_without_the_published_vocabulary() {
+fn tokens_without_the_published_vocabulary() {
     let words = "naive cafe ##aire ec ##lair world ok ##ok istanbul good ##ood bu ##t slow em ##oj";
     let tokenizer = small(&words.split(' ').collect::<Vec<_>>());
     let check = |text: &str, tokens: &str| {
@@ -68,9 +69,9 @@ fn o14_tokens_without_the_published_vocabulary() {
     check("[MASK] it [SEP]", "[ m ##a ##s ##k ] i ##t [ s ##e ##p ]");
 }
 
-/// O-30: what a text says is text, unless special tokens are asked for.
+/// What a text says is text, unless special tokens are asked for.
 #[test]
-fn o30_special_tokens_in_texts_are_text() {
+fn special_tokens_in_texts_are_text() {
     let tokenizer = small(&[]);
     let mask = tokenizer.specials().mask;
     let [plain, asked] = [tokenizer.ids("a [MASK] b"), tokenizer.ids_with_specials("a [MASK] b")]
@@ -230,8 +231,83 @@ fn published_settings_are_followed() {
     assert!(error.contains("no token `[PAD]`"), "{error}");
 }
 
+/// A `vocab.txt` by itself may be cased, of another kind of tokenizer, or none of pieces.
+#[test]
+fn a_vocabulary_is_read_as_its_files_say_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let open = || Tokenizer::open(folder.path());
+    let refused = || open().unwrap_err().to_string();
+    let specials = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+    let cased = format!("{specials}Film\nfilm\n##s\n");
+    write("vocab.txt", &cased);
+    let error = refused();
+    assert!(error.contains("do_lower_case") && error.contains("--cased"), "{error}");
+    let film = [5];
+    assert_eq!(Tokenizer::open_cased(folder.path()).unwrap().ids("Film").unwrap(), film);
+    write("tokenizer_config.json", r#"{"model_max_length": 64}"#);
+    assert!(refused().contains("do_lower_case"), "{}", refused());
+    write("tokenizer_config.json", r#"{"do_lower_case": false}"#);
+    assert_eq!(open().unwrap().ids("Film").unwrap(), film);
+    write("tokenizer_config.json", r#"{"do_lower_case": true}"#);
+    assert_eq!(open().unwrap().ids("Film").unwrap(), [6]);
+    let error = Tokenizer::open_cased(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("leave --cased out"), "{error}");
+
+    let japanese = r#"{"tokenizer_class": "BertJapaneseTokenizer", "do_lower_case": false}"#;
+    write("tokenizer_config.json", japanese);
+    assert!(refused().contains("BertJapaneseTokenizer"), "{}", refused());
+    // The one of the tokenizer counts more than the one of the network.
+    write("config.json", r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#);
+    let fast = r#"{"tokenizer_class": "BertTokenizerFast", "do_lower_case": false}"#;
+    write("tokenizer_config.json", fast);
+    open().unwrap();
+    write("tokenizer_config.json", r#"{"do_lower_case": false}"#);
+    assert!(refused().contains("config.json"), "{}", refused());
+    // All of what it does stands in a tokenizer.json.
+    small(&[]).save(&folder.path().join("whole")).unwrap();
+    let whole = fs::read_to_string(folder.path().join("whole/tokenizer.json")).unwrap();
+    write("tokenizer.json", &whole);
+    open().unwrap();
+    fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    fs::remove_file(folder.path().join("config.json")).unwrap();
+
+    let words: String = (0..200).map(|i| format!("word{i}\n")).collect();
+    write("vocab.txt", &format!("{specials}{words}"));
+    assert!(refused().contains("`##`"), "{}", refused());
+    // Codes are no words.
+    write("vocab.txt", &format!("{specials}a\nc\ng\nt\n"));
+    open().unwrap();
+}
+
+/// Where texts that are too long are cut, in files of several ages.
+#[test]
+fn files_say_which_side_of_a_text_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    small(&[]).save(folder.path()).unwrap();
+    let open = |config: &str| {
+        fs::write(path("tokenizer_config.json"), config).unwrap();
+        let found = Tokenizer::open(folder.path()).unwrap();
+        (found.cuts_start(), found.longest())
+    };
+    assert_eq!(open("{}"), (false, None));
+    assert_eq!(open(r#"{"truncation_side": "left", "max_len": 128}"#), (true, Some(128)));
+    assert_eq!(open(r#"{"max_len": 128, "model_max_length": 64}"#), (false, Some(64)));
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&fs::read(path("tokenizer.json")).unwrap()).unwrap();
+    json["truncation"] = serde_json::json!({
+        "direction": "Left", "max_length": 4, "strategy": "LongestFirst", "stride": 0,
+    });
+    fs::write(path("tokenizer.json"), json.to_string()).unwrap();
+    assert_eq!(open("{}"), (true, None));
+    assert_eq!(open(r#"{"truncation_side": "right"}"#), (false, None));
+    fs::remove_file(path("tokenizer.json")).unwrap();
+    assert_eq!(open(r#"{"truncation_side": "left"}"#), (true, None));
+}
+
 /// What a published folder adds is found in texts as a whole, the longest first; special tokens
-/// that have a role are text all the same (O-30).
+/// that have a role are text all the same.
 #[test]
 fn tokens_that_a_folder_adds_are_found_in_texts() {
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ const HELP: &str =
 pub(super) struct Session<'a> {
     responder: &'a Responder,
     choice: Choice,
-    draws: u64,
+    sampling_seed: u64,
     /// Whether a person sits at a terminal, and not a program behind a pipe.
     by_hand: bool,
     /// What was said so far, by the person and by the network in turn.
@@ -41,9 +41,14 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(responder: &'a Responder, choice: Choice, draws: u64, by_hand: bool) -> Self {
+    pub(super) fn new(
+        responder: &'a Responder,
+        choice: Choice,
+        sampling_seed: u64,
+        by_hand: bool,
+    ) -> Self {
         let (turns, written) = (Vec::new(), BTreeSet::new());
-        Self { responder, choice, draws, by_hand, turns, last: None, told: false, written }
+        Self { responder, choice, sampling_seed, by_hand, turns, last: None, told: false, written }
     }
 
     /// Talks until the person leaves.
@@ -107,7 +112,7 @@ impl<'a> Session<'a> {
             self.told = true;
             note("note: the beginning of this conversation is no longer read");
         }
-        let seed = seeds::key(self.draws, &format!("turn/{}", self.turns.len()));
+        let seed = seeds::key(self.sampling_seed, &format!("turn/{}", self.turns.len()));
         print(&format!("{}: ", shown(self.responder.name())))?;
         // Words of a single one are shown as they come, where words are all that is judged.
         let single = self.choice.draws_one() && !self.responder.judges_whole();

@@ -12,21 +12,21 @@ use super::say;
 /// Which translations are scored by which references.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Translations, one a line; files may be packed by gzip or zstd.
+    /// Translations, one per line; files may be compressed by gzip or zstd.
     translations: PathBuf,
-    /// References: line i of each file belongs to translation i.
+    /// References, one or more files: line i of each belongs to translation i.
     #[arg(required = true)]
     references: Vec<PathBuf>,
-    /// Upper and lower case are the same.
+    /// Ignore the difference between upper and lower case.
     #[arg(long)]
     lowercase: bool,
-    /// How texts are cut into words.
+    /// How to cut texts into words.
     #[arg(long, value_enum, default_value_t = Words::Mteval13a)]
     tokenize: Words,
-    /// What stands in for a precision of 0.
+    /// How to smooth a precision of 0.
     #[arg(long, value_enum, default_value_t = Smooth::Exp)]
     smooth: Smooth,
-    /// Give the score of every line, too: BLEU by the n-grams that it has, chrF, the line.
+    /// Also print the scores of every line: BLEU by the n-grams that it has, chrF, and the line.
     #[arg(long)]
     sentences: bool,
 }
@@ -36,19 +36,19 @@ enum Words {
     /// As NIST's mteval-v13a
     #[value(name = "13a")]
     Mteval13a,
-    /// At spaces: the texts are cut into words already
+    /// At spaces, for texts that are cut into words already
     None,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Smooth {
-    /// A half, a quarter, … of a match
+    /// Count a half, a quarter, ... of a match
     Exp,
-    /// A tenth of a match
+    /// Count a tenth of a match
     Floor,
-    /// One more match and n-gram of two words and more
+    /// Count one more match and one more n-gram, for n-grams of two or more words
     AddK,
-    /// Nothing
+    /// Do not smooth
     None,
 }
 

@@ -8,7 +8,7 @@ use data_pipeline::dialog::{
     BpeSize, DialogBuildOptions, DialogBuilt, DialogFormat, DialogPart, DialogReadOptions,
     DialogSource, DialogSplit, DialogTokenizer, Filters, PairLengths, build_dialogs,
 };
-use data_pipeline::text::read::{OnBadInput, times};
+use data_pipeline::text::read::times;
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
 use report::words;
@@ -18,36 +18,35 @@ use crate::commands::inputs::keep_inputs;
 use crate::commands::plain_text::shown;
 use crate::commands::ranges;
 use crate::commands::refusal::RefusalArgs;
-use crate::commands::skipped::skipped_by;
+use crate::commands::skip_bad::{SkipBad, suggest_skip_bad};
 use crate::run::cost::peak_rss_bytes;
 
 /// Which dumps, what is dropped of them, and where the pairs go.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Files, folders or patterns of one format; others by --source.
+    /// Files, folders or patterns, all of one format; name others by --source.
     #[arg(required_unless_present = "source", value_name = "IN")]
     files: Vec<PathBuf>,
-    /// What the files look like (docs/dialog-data.md).
+    /// Format of the files (see docs/dialog-data.md).
     #[arg(long, value_enum, default_value_t = Format::JsonLines)]
     format: Format,
-    /// More files, of a format and perhaps a part: FORMAT:PATH or FORMAT,PART:PATH, such as
-    /// `daily-dialog,test:test.tsv`; may be given several times.
+    /// Read more files, with their format and optionally their part: FORMAT:PATH or
+    /// FORMAT,PART:PATH, such as `daily-dialog,test:test.tsv`. May be given several times.
     #[arg(long, value_name = "FORMAT[,PART]:PATH", value_parser = source)]
     source: Vec<DialogSource>,
-    /// Where the pairs go, with the vocabulary and what became of the messages. A call that was
-    /// stopped is taken up by the same call.
+    /// Folder for the pairs, the vocabulary and the counts of dropped messages. After a stop, the
+    /// same command continues where it was.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Memory for messages, digests and pairs: a number with K, M or G behind it. The program, the
-    /// vocabulary and the window of a packed dump come on top.
+    /// Memory for messages, digests and pairs, as 512M or 2G. The program, the vocabulary and the
+    /// window of a compressed dump need more on top.
     #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = bytes)]
     memory: u64,
-    /// Threads, four at most; 0 for one a processor. Has no influence on the result.
+    /// Threads, at most four; 0 for one per processor. The result does not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     workers: usize,
-    /// Leave out lines and records that cannot be read, and count them.
-    #[arg(long)]
-    skip_bad: bool,
+    #[command(flatten)]
+    skip_bad: SkipBad,
     #[command(flatten)]
     filters: FilterArgs,
     #[command(flatten)]
@@ -55,27 +54,28 @@ pub(super) struct Args {
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "What is dropped")]
+#[command(next_help_heading = "Filters")]
 struct FilterArgs {
-    /// Messages with fewer subwords
+    /// Drop messages with fewer subwords than N
     #[arg(long, value_name = "N", default_value_t = Filters::default().min_subwords)]
     min_subwords: usize,
-    /// Messages with more subwords
+    /// Drop messages with more subwords than N
     #[arg(long, value_name = "N", default_value_t = Filters::default().max_subwords, value_parser = ranges::count::<usize>)]
     max_subwords: usize,
-    /// Messages of whose characters, spaces included, a smaller share are letters
+    /// Drop messages with a smaller share of letters among all characters (spaces included)
     #[arg(long, value_name = "SHARE", default_value_t = Filters::default().min_alphabetic, value_parser = ranges::share)]
     min_alphabetic: f64,
-    /// Messages by authors whose name holds this; empty for none
+    /// Drop messages whose author's name contains NAME, in any case; empty disables the rule
     #[arg(long, value_name = "NAME", default_value_t = Filters::default().bot_name)]
     bot_name: String,
-    /// Messages whose text more messages of all have
+    /// Drop messages whose exact text occurs more than N times in the corpus
     #[arg(long, value_name = "N", default_value_t = Filters::default().max_occurrences, value_parser = ranges::count::<u32>)]
     max_occurrences: u32,
-    /// Messages of whose subword trigrams such a share are their parent's; above 1 for none
+    /// Drop messages that share at least this fraction of their subword trigrams with their parent;
+    /// above 1 disables the rule
     #[arg(long, value_name = "SHARE", default_value_t = Filters::default().max_parent_overlap, value_parser = ranges::above_0)]
     max_parent_overlap: f64,
-    /// Keep messages with addresses of pages
+    /// Keep messages that contain URLs
     #[arg(long)]
     keep_urls: bool,
     /// Keep copies of the parent's text in messages
@@ -89,41 +89,42 @@ struct FilterArgs {
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "What is made")]
+#[command(next_help_heading = "Output")]
 struct MadeArgs {
-    /// Turns of a context at most
+    /// Maximum turns of a context
     #[arg(long, value_name = "N", default_value_t = Filters::default().max_turns, value_parser = ranges::count::<usize>)]
     max_turns: usize,
-    /// Tokens of a context; the oldest turns go where it is longer
+    /// Maximum tokens of a context; the oldest turns of a longer one are dropped
     #[arg(long, value_name = "N", default_value_t = PairLengths::default().context, value_parser = ranges::at_least(2_usize))]
     context: usize,
-    /// Tokens of a response, which is cut where it is longer
+    /// Maximum tokens of a response; a longer one is truncated
     #[arg(long, value_name = "N", default_value_t = PairLengths::default().response, value_parser = ranges::at_least(2_usize))]
     response: usize,
-    /// The folder of a vocabulary that is there (`tokenizer.json`, or `vocab.json` with
-    /// `merges.txt`); one is made of the training conversations without it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["tokens", "characters", "least_count"])]
-    vocabulary: Option<PathBuf>,
-    /// Tokens of a vocabulary that is made
+    /// Folder of a vocabulary to use (`tokenizer.json`, or `vocab.json` with `merges.txt`); without
+    /// it, one is made from the training conversations
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["vocab_size", "characters", "min_count"])]
+    vocab: Option<PathBuf>,
+    /// Maximum tokens of a vocabulary that is made
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().tokens, value_parser = ranges::at_least(259_usize))]
-    tokens: usize,
-    /// Characters with a token of their own in a vocabulary that is made; others are spelled in
-    /// bytes
+    vocab_size: usize,
+    /// Maximum characters with a token of their own in a vocabulary that is made; others are
+    /// encoded as bytes
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().most_characters)]
     characters: usize,
-    /// Pieces of a vocabulary that is made occur at least so often
+    /// Make only pieces that occur at least N times, in a vocabulary that is made
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().least_count, value_parser = ranges::count::<u64>)]
-    least_count: u64,
-    /// What conversations are drawn by for validation and test, where no file says their part
+    min_count: u64,
+    /// Seed of the split into training, validation and test, of conversations whose file states no
+    /// part
     #[arg(long, value_name = "NUMBER", default_value_t = DialogSplit::default().seed)]
     split_seed: u64,
-    /// The share of such conversations that validate
+    /// Share of such conversations for validation
     #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().validation, value_parser = ranges::part)]
     validation: f64,
-    /// The share of such conversations that test
+    /// Share of such conversations for test
     #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().test, value_parser = ranges::part)]
     test: f64,
-    /// Tokens of a file of pairs; at most one for 32 bytes of --memory
+    /// Maximum tokens of a file of pairs, itself at most one per 32 bytes of --memory
     #[arg(long, value_name = "N", default_value_t = DialogBuildOptions::default().shard_tokens, value_parser = ranges::count::<u64>)]
     shard_tokens: u64,
 }
@@ -218,7 +219,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         memory: args.memory,
         workers: args.workers,
         read: DialogReadOptions {
-            on_bad: if args.skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+            on_bad: args.skip_bad.on_bad_input(),
             ..DialogReadOptions::default()
         },
         filters: Filters {
@@ -236,15 +237,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
         split: DialogSplit { seed: made.split_seed, validation: made.validation, test: made.test },
         lengths: PairLengths { context: made.context, response: made.response },
         vocabulary: BpeSize {
-            tokens: made.tokens,
-            least_count: made.least_count,
+            tokens: made.vocab_size,
+            least_count: made.min_count,
             most_characters: made.characters,
         },
         shard_tokens: made.shard_tokens,
         unsafe_words: said,
         ..DialogBuildOptions::default()
     };
-    let tokenizer = made.vocabulary.as_deref().map(DialogTokenizer::open).transpose()?;
+    let tokenizer = made.vocab.as_deref().map(DialogTokenizer::open).transpose()?;
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} {eta}")?);
     let mut show = |at: data_pipeline::dialog::DialogProgress| {
@@ -253,7 +254,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         bar.set_position(at.done);
     };
     let built = build_dialogs(&sources, tokenizer.as_ref(), &guard, &args.out, &options, &mut show);
-    let built = built.map_err(|error| skipped_by("--skip-bad", error.into()))?;
+    let built = built.map_err(|error| suggest_skip_bad(error.into()))?;
     bar.finish_and_clear();
     tell(&built, &args.out)
 }

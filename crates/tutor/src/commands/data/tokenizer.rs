@@ -4,56 +4,53 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
-use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Casing, Tokenizer, VocabularySize, VocabularyTrainer};
 use metrics::words::counted;
 
 use super::say;
 use crate::commands::inputs::keep_inputs;
 use crate::commands::ranges;
-use crate::commands::skipped::skipped_by;
+use crate::commands::skip_bad::{SkipBad, suggest_skip_bad};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Action {
-    /// Make a WordPiece vocabulary of texts; the same texts give the same one in any order.
+    /// Make a WordPiece vocabulary from texts; the order of the texts does not matter.
     Train {
-        /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, packed by gzip
-        /// or zstd or not.
+        /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, which may be
+        /// compressed by gzip or zstd.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Tokens at most, the five special ones included.
+        /// Maximum tokens, including the five special ones.
         #[arg(long, value_name = "N", default_value_t = 30_522, value_parser = ranges::at_least(6_usize))]
         vocab_size: usize,
-        /// Where it goes: a `.txt` file for the vocabulary alone, else a folder that also has
-        /// `tokenizer.json`, as published networks have it. What is there is replaced.
+        /// Where to write it: a `.txt` file for the vocabulary alone, else a folder with
+        /// `tokenizer.json` too, as published networks have. Existing files are replaced.
         #[arg(long, default_value = "vocab.txt")]
         out: PathBuf,
-        /// Tell upper from lower case and keep accents.
+        /// Keep upper case and accents.
         #[arg(long)]
         cased: bool,
-        /// The field or column of text in files that have several.
+        /// Field or column of text in files that have several.
         #[arg(long, default_value = "text")]
         field: String,
-        /// Pieces are made that occur at least so often.
+        /// Make only pieces that occur at least N times.
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = ranges::count::<u64>)]
-        least_count: u64,
-        /// Characters that are kept, the most frequent ones; words with others are unknown.
+        min_count: u64,
+        /// Keep the N most frequent characters; words with others become unknown.
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = ranges::count::<usize>)]
         characters: usize,
-        /// Leave out lines and records that cannot be read, and count them.
-        #[arg(long)]
-        skip_bad: bool,
+        #[command(flatten)]
+        skip_bad: SkipBad,
     },
 }
 
 pub(super) fn run(action: &Action) -> Result<()> {
-    let Action::Train { files, vocab_size, out, cased, field, least_count, characters, skip_bad } =
+    let Action::Train { files, vocab_size, out, cased, field, min_count, characters, skip_bad } =
         action;
     let alone = out.extension().is_some_and(|ending| ending == "txt");
     ensure!(
         !(alone && *cased),
-        "{}: a vocab.txt by itself does not say that it is cased, and would be read as uncased: \
-         name a folder with --out",
+        "{}: a vocab.txt by itself does not say that it is cased: name a folder with --out",
         out.display()
     );
     match alone {
@@ -65,7 +62,7 @@ pub(super) fn run(action: &Action) -> Result<()> {
     let options = ReadOptions {
         boundary: Boundary::Line,
         field: field.clone(),
-        on_bad: if *skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+        on_bad: skip_bad.on_bad_input(),
         ..ReadOptions::default()
     };
     let casing = match cased {
@@ -76,12 +73,12 @@ pub(super) fn run(action: &Action) -> Result<()> {
     let corpus = Corpus::open(files, options)?;
     let mut documents = corpus.documents();
     for document in documents.by_ref() {
-        let document = document.map_err(|error| skipped_by("--skip-bad", error.into()))?;
+        let document = document.map_err(|error| suggest_skip_bad(error.into()))?;
         document.lines.iter().for_each(|line| trainer.count(line));
     }
     let size = VocabularySize {
         tokens: *vocab_size,
-        least_count: *least_count,
+        least_count: *min_count,
         most_characters: *characters,
     };
     let tokenizer = trainer.tokenizer(size)?;
@@ -99,7 +96,7 @@ pub(super) fn run(action: &Action) -> Result<()> {
     ))?;
     if tokenizer.size() < *vocab_size {
         let more = "; there are no more pieces that occur so often";
-        say(&format!("fewer than {vocab_size}{more} (--least-count {least_count})"))?;
+        say(&format!("fewer than {vocab_size}{more} (--min-count {min_count})"))?;
     }
     tally.left_out().try_for_each(|reason| say(&format!("left out: {reason}")))
 }

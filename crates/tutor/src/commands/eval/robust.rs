@@ -10,7 +10,7 @@ use augment::rng::Rng;
 use augment::robustness::{Errors, RobustnessError, mce, relative_mce};
 use augment::scratch::Scratch;
 use data_pipeline::dataset::Samples;
-use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
+use data_pipeline::dataset::folder::FolderSet;
 use metrics::stats;
 use metrics::words::counted;
 
@@ -22,17 +22,25 @@ use crate::run::experiment::Predictor;
 /// Images at once; sequences have 31 frames each.
 const BATCH: usize = 64;
 
-/// Measures networks on the same changed images, made of those of the `readable` samples whose
-/// class is known, and says it as a table. `clean`: the accuracy of each on all images, in percent.
-/// Images are changed as the first network sees them; one that takes another size gets them brought
-/// to that.
+/// What a network made of the samples as they are.
+pub(super) struct Scored {
+    /// The numbers of the samples that it could read, rising.
+    pub(super) readable: Vec<u32>,
+    /// Whether each of them was given its class; not so where that is not known.
+    pub(super) right: Vec<bool>,
+}
+
+/// Measures networks on the same changed images, made of those samples whose class is known and
+/// which the first network could read, and says it as a table. `scored`: what each network made of
+/// the samples as they are. Images are changed as the first network sees them; one that takes
+/// another size gets them brought to that.
 pub(super) fn measure(
     networks: &[(&dyn Predictor, &str)],
-    clean: &[f64],
+    scored: &[Scored],
     samples: &Path,
-    readable: &[u32],
     [images, sequences]: [usize; 2],
 ) -> Result<String> {
+    let readable = &scored[0].readable;
     let models: Vec<(&TrainedModel, &str)> = networks
         .iter()
         .map(|(network, about)| {
@@ -69,7 +77,16 @@ pub(super) fn measure(
         size.0,
         size.1
     );
-    Ok(format!("{made}\n{}", table(&found, &names, clean)?))
+    let clean: Vec<f64> = scored.iter().map(|scored| accuracy(scored, &images.indices)).collect();
+    Ok(format!("{made}\n{}", table(&found, &names, &clean)?))
+}
+
+/// Accuracy on some of the samples as they are, in percent: the clean error of the relative mCE is
+/// that of the images that are corrupted (Hendrycks and Dietterich 2019, arXiv 1903.12261).
+fn accuracy(scored: &Scored, images: &[u32]) -> f64 {
+    let is_right =
+        |image: &&u32| scored.readable.binary_search(image).is_ok_and(|place| scored.right[place]);
+    100.0 * images.iter().filter(is_right).count() as f64 / images.len().max(1) as f64
 }
 
 /// The samples as a network has them decoded, and width and height of what it sees.
@@ -78,13 +95,7 @@ fn open(
     samples: &Path,
     readable: &[u32],
 ) -> Result<(Subset, (usize, usize))> {
-    let options = FolderOptions {
-        classes: Some(model.classes().to_vec()),
-        on_bad: OnBad::Skip,
-        decode: model.decode(),
-        ..FolderOptions::default()
-    };
-    let set = FolderSet::open(samples, &options)?;
+    let set = FolderSet::open(samples, &model.folder_options(true))?;
     let first = *readable.first().context("no image can be read")?;
     let mut image = set.item(first as usize)?;
     model.transform().view()(&mut image, &mut Rng::new(0), &mut Scratch::new(), 0);
@@ -107,8 +118,9 @@ fn table(found: &Robustness, names: &[&str], clean: &[f64]) -> Result<String> {
             if names.len() == 1 {
                 shares.iter().try_for_each(|share| write!(text, " {share:6.2}"))?;
             }
-            means.push(stats::mean(shares));
-            write!(text, " {:6.2}", stats::mean(shares))?;
+            let mean = mean_or_nan(shares);
+            means.push(mean);
+            write!(text, " {mean:6.2}")?;
         }
     }
     let line = |text: &mut String, name: &str, values: &[f64]| {
@@ -116,7 +128,7 @@ fn table(found: &Robustness, names: &[&str], clean: &[f64]) -> Result<String> {
         write!(text, "\n  {name:20}{:blank$}", "")?;
         values.iter().try_for_each(|value| write!(text, " {value:6.2}"))
     };
-    let over_all: Vec<f64> = means.iter().map(|means| stats::mean(means)).collect();
+    let over_all: Vec<f64> = means.iter().map(|means| mean_or_nan(means)).collect();
     line(&mut text, "mean", &over_all)?;
     if let [first, others @ ..] = &errors(found, clean)[..]
         && !others.is_empty()
@@ -142,8 +154,13 @@ fn table(found: &Robustness, names: &[&str], clean: &[f64]) -> Result<String> {
         }
     }
     write!(text, "\n  {:20}", "mean")?;
-    all.iter().try_for_each(|all| write!(text, " {:6.2}", stats::mean(all)))?;
+    all.iter().try_for_each(|all| write!(text, " {:6.2}", mean_or_nan(all)))?;
     Ok(text)
+}
+
+/// The mean, shown as `NaN` where there is nothing to take it of.
+fn mean_or_nan(values: &[f64]) -> f64 {
+    stats::mean(values).unwrap_or(f64::NAN)
 }
 
 /// A model's errors as a ratio to those of another.
@@ -161,4 +178,19 @@ fn errors(found: &Robustness, clean: &[f64]) -> Vec<Errors> {
         Errors { clean: error(clean), corrupted }
     };
     clean.iter().enumerate().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clean_error_is_that_of_the_images_that_are_corrupted() {
+        let right = vec![true, false, true, true];
+        let scored = Scored { readable: vec![0, 2, 3, 7], right };
+        assert_eq!(accuracy(&scored, &[2, 7]), 50.0);
+        assert_eq!(accuracy(&scored, &[0, 2, 3, 7]), 75.0);
+        // One that this network could not read.
+        assert_eq!(accuracy(&scored, &[0, 5]), 50.0);
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use serde::Serialize;
-use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo};
+use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Ssl, TaskInfo};
 use torch::device::tensor_on;
 use torch::layout::image_batch;
 use torch::optim::{OptimConfig, RmsProp, Sgd};
@@ -17,45 +17,45 @@ use torch::{Device, Kind, Tensor, flops, no_grad};
 use train::{Ema, Objective, Progress};
 use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
 
-use super::super::say::say;
-use super::super::{device, ranges};
-use super::taken::{peak_bytes, wait};
+use super::super::device::DeviceArg;
+use super::super::ranges;
+use super::super::stdout::say;
+use super::cost::{peak_bytes, wait};
 use crate::run::files;
 
 /// Which step is measured.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The network.
+    /// Network.
     #[arg(long, value_enum, default_value_t = Net::Wrn28x2)]
     net: Net,
-    /// The method, by the kind that a recipe has, with its default settings.
+    /// Method, by its kind in a recipe, with its default settings.
     #[arg(long, value_name = "KIND", default_value = "fixmatch", value_parser = method)]
     method: Named,
-    /// Labelled images of a step.
+    /// Labelled images per step.
     #[arg(long, default_value_t = 64, value_parser = ranges::count::<u16>)]
     labeled: u16,
-    /// Unlabelled images of a step, for methods that learn from them.
+    /// Unlabelled images per step, for methods that learn from them.
     #[arg(long, default_value_t = 448, value_parser = ranges::count::<u16>)]
     unlabeled: u16,
-    /// Height and width of an image in pixels; the network's usual one by default.
-    #[arg(long, value_parser = ranges::at_least(8_u16))]
-    side: Option<u16>,
-    /// In which numbers the network computes; what is fastest on the device by default.
+    /// Height and width of an image in pixels; by default the network's usual size.
+    #[arg(long, value_name = "PIXELS", value_parser = ranges::at_least(8_u16))]
+    image_size: Option<u16>,
+    /// Number format in which the network computes; by default the fastest one on the device.
     #[arg(long, value_name = "FORMAT", value_parser = ["float32", "bfloat16"])]
     precision: Option<String>,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto`.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Steps that are timed, behind as many that are not, 20 at most.
+    #[command(flatten)]
+    device: DeviceArg,
+    /// Steps to time, after as many untimed ones (20 at most).
     #[arg(long, default_value_t = 20, value_parser = ranges::count::<u16>)]
     steps: u16,
-    /// In each step the images come from the host's memory, as bytes, as they do in a training.
+    /// Copy the images of each step from the host's memory, as bytes, as a training does.
     #[arg(long)]
     from_host: bool,
-    /// What the device can do, in TFLOP/s (989 for an H200 in bfloat16): the share of it is shown.
+    /// Peak of the device in TFLOP/s (989 for an H200 in bfloat16), to show the share that is used.
     #[arg(long, value_name = "TFLOPS", value_parser = ranges::above_0)]
     peak: Option<f64>,
-    /// Writes what was found to this file, too, as JSON.
+    /// Also write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -177,22 +177,22 @@ impl Host {
         let [labeled, unlabeled] = self.counts;
         let mut tensors: Vec<Tensor> = self.pixels.iter().map(images).collect();
         let u = tensors.split_off(1);
-        let slots = (!u.is_empty()).then(|| numbers(unlabeled, unlabeled as i64));
+        let unlabeled_indices = (!u.is_empty()).then(|| numbers(unlabeled, unlabeled as i64));
         let labels = numbers(labeled, self.classes);
-        Batch { u, slots, ..Batch::labeled(tensors.swap_remove(0), labels) }
+        Batch { u, unlabeled_indices, ..Batch::labeled(tensors.swap_remove(0), labels) }
     }
 }
 
 /// Measures and prints.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let device = device::chosen(&args.device)?;
+    let device = args.device.chosen()?;
     let precision = match args.precision.as_deref() {
         Some("bfloat16") => Precision::Bfloat16,
         Some(_) => Precision::Float32,
         None => Precision::fastest(device),
     };
     let (usual, classes) = args.net.shape();
-    let (side, net) = (args.side.unwrap_or(usual), args.net.config());
+    let (side, net) = (args.image_size.unwrap_or(usual), args.net.config());
     let name = args.net.to_possible_value().expect("no net is skipped").get_name().to_owned();
     torch::rng::seed(1);
     let build = || net.build(device, 3, classes);
@@ -202,7 +202,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let views = method.views().unlabeled.len();
     let unlabeled = if views == 0 { 0 } else { args.unlabeled };
     let model = build();
-    let fits = method.fits(model.last_layer().inputs());
+    let fits = method.fits(model.classifier().inputs());
     fits.map_err(|error| anyhow!("--method {}: {error}", args.method.kind))?;
     let ssl = Ssl::new(method, model, Some((build(), Ema::new(0.999))));
     let counts = [args.labeled, unlabeled].map(usize::from);
@@ -213,7 +213,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let began = Instant::now();
         let mut operations = 0;
         for _ in 0..count {
-            let batch = resident.as_ref().map_or_else(|| host.batch(device), Batch::share);
+            let batch = resident.as_ref().map_or_else(|| host.batch(device), Batch::shallow_clone);
             operations = step.run(batch);
         }
         wait(step.ssl.params());

@@ -14,41 +14,41 @@ use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Params};
 use train::{Objective, Progress};
 
-use super::super::say::say;
-use super::super::{device, ranges};
-use super::taken::{peak_bytes, wait};
+use super::super::device::DeviceArg;
+use super::super::ranges;
+use super::super::stdout::say;
+use super::cost::{peak_bytes, wait};
 use crate::run::files;
 
 /// Which network, and what it is measured on.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The Evolved Transformer in this size: `meena` has 2.6 billion parameters, in float32 some
-    /// 10 GB, and as much for their gradients.
-    #[arg(long, value_enum, default_value_t = Size::Tiny)]
-    size: Size,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto`.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Pairs of a training step.
+    /// Size of the Evolved Transformer: `meena` has 2.6 billion parameters, which take some 10 GB
+    /// in float32, and their gradients as much again.
+    #[arg(long, value_enum, default_value_t = Preset::Tiny)]
+    preset: Preset,
+    #[command(flatten)]
+    device: DeviceArg,
+    /// Pairs of context and response per training step.
     #[arg(long, default_value_t = 16, value_parser = ranges::count::<u16>)]
     pairs: u16,
-    /// Steps that are timed, behind two that are not.
+    /// Steps to time, after two untimed ones.
     #[arg(long, default_value_t = 8, value_parser = ranges::count::<u16>)]
     steps: u16,
-    /// Blocks are run again in place of what they keep for their gradients.
+    /// Recompute the blocks in the backward pass instead of keeping their activations.
     #[arg(long)]
     recompute: bool,
-    /// What the device can do, in TFLOP/s (989 for an H200 in bfloat16): the share of it is shown.
+    /// Peak of the device in TFLOP/s (989 for an H200 in bfloat16), to show the share that is used.
     #[arg(long, value_name = "TFLOPS", value_parser = ranges::above_0)]
     peak: Option<f64>,
-    /// Writes what was found to this file, too, as JSON.
+    /// Also write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// A size of the Evolved Transformer.
+/// A named size of the Evolved Transformer.
 #[derive(Clone, Copy, ValueEnum)]
-enum Size {
+enum Preset {
     /// 1 + 2 blocks, 128 wide.
     Tiny,
     /// 1 + 2 blocks, 256 wide.
@@ -91,11 +91,11 @@ struct Found {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let device = device::chosen(&args.device)?;
-    let config = match args.size {
-        Size::Tiny => Seq2SeqConfig::tiny(),
-        Size::Mini => Seq2SeqConfig::mini(),
-        Size::Meena => Seq2SeqConfig::meena(),
+    let device = args.device.chosen()?;
+    let config = match args.preset {
+        Preset::Tiny => Seq2SeqConfig::tiny(),
+        Preset::Mini => Seq2SeqConfig::mini(),
+        Preset::Meena => Seq2SeqConfig::meena(),
     };
     torch::rng::seed(1);
     let (net, params) = Params::build(device, |scope| Seq2Seq::new(scope, &config));
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let net = training.params.in_kind(Kind::BFloat16, |scope| Seq2Seq::new(scope, &config));
     drop(training);
     let [first_tokens_seconds, reply_seconds] = [1, REPLY].map(|tokens| reply(&net, tokens));
-    let step_operations = 3 * u64::from(args.pairs) * config.operations(TOKENS[0], TOKENS[1]);
+    let step_operations = 3 * u64::from(args.pairs) * config.flops(TOKENS[0], TOKENS[1]);
     let teraflops = step_operations as f64 / step_seconds / 1e12;
     let found = Found {
         parameters: config.parameters(),

@@ -2,7 +2,7 @@
 //! losses, gradients, and the state that a method keeps from step to step.
 
 use ssl_core::methods::{Labeling, NoisyStudent, NoisyStudentConfig, Targets};
-use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo};
+use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Ssl, TaskInfo};
 use torch::device::tensor_on;
 use torch::layout::channels_last;
 use torch::optim::OptimConfig;
@@ -128,11 +128,11 @@ fn batch(views: usize, off: f64, device: Device) -> Batch {
     let x = images(LABELED, 1).swap_remove(0);
     let u = images(UNLABELED, views);
     let targets = (normal(&[UNLABELED, CLASSES]) * 2.0).softmax(-1, Kind::Float);
-    let slots = Tensor::arange(UNLABELED, (Kind::Int64, Device::Cpu)).flip([0]);
+    let indices = Tensor::arange(UNLABELED, (Kind::Int64, Device::Cpu)).flip([0]);
     Batch {
         u,
         targets: Some(targets.to_device(device)),
-        slots: Some(slots.to_device(device)),
+        unlabeled_indices: Some(indices.to_device(device)),
         ..Batch::labeled(x, tensor_on(&y, device))
     }
 }

@@ -4,7 +4,7 @@ use dialog_models::{
     Gpt2, Gpt2Config, LanguageModel, Marian, MarianConfig, Pairs, Seq2Seq, Seq2SeqConfig, Texts,
 };
 use electra::heads::{Classifier, ClassifierConfig};
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use torch::layout::channels_last;
 use torch::{Device, Kind, Mode, Param, Params, Role, Tensor, no_grad};
 use vision_models::{
@@ -118,7 +118,10 @@ pub(super) fn cases() -> Vec<Case> {
             |net, device| {
                 let segments: Vec<Vec<i64>> = WORDS.iter().map(|w| vec![0; w.len()]).collect();
                 let segments: Vec<&[i64]> = segments.iter().map(Vec::as_slice).collect();
-                net.classify(&Packed::new(&WORDS, &segments, device), Mode::TrainWithoutNoise)
+                net.classify(
+                    &PackedSequences::new(&WORDS, &segments, device),
+                    Mode::TrainWithoutNoise,
+                )
             },
         ),
         reply("Evolved Transformer", Seq2SeqConfig::evolved(20, 64, 4, [1, 2])),

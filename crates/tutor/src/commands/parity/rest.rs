@@ -124,7 +124,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         of_loss("cross-entropy", move |z, device| loss::cross_entropy(z, &labels(device))),
         of_loss("cross-entropy, smooth labels", move |z, device| {
-            loss::soft_cross_entropy(z, &loss::smooth(&labels(device), 5, 0.1))
+            loss::soft_cross_entropy(z, &loss::smoothed_targets(&labels(device), 5, 0.1))
         }),
         of_loss("divergence of distributions", |z, device| {
             loss::kl_divergence(&wave(&[6, 5], device).softmax(-1, Kind::Float), z)

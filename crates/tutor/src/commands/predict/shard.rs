@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::digest::Digest;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::{Deserialize, Serialize};
-use torch::group::Meeting;
+use torch::group::Rendezvous;
 
 use super::table::Format;
 
@@ -42,9 +42,9 @@ pub(super) fn of_launcher() -> Result<Option<(Shard, usize)>> {
         // These processes never meet.
         value.or_else(|| (name == "MASTER_ADDR").then(|| "localhost".to_owned()))
     };
-    let meeting = Meeting::of(variable)?;
-    let shard = |m: Meeting| (Shard { number: m.rank + 1, of: m.size }, m.local_rank);
-    Ok(meeting.map(shard))
+    let rendezvous = Rendezvous::from_vars(variable)?;
+    let shard = |m: Rendezvous| (Shard { number: m.rank + 1, of: m.size }, m.local_rank);
+    Ok(rendezvous.map(shard))
 }
 
 impl Shard {

@@ -11,15 +11,15 @@ use super::super::say;
 use super::input::{Partner, asked, progress, text};
 use crate::run::note::note;
 
-/// Who is asked what.
+/// Which chatbot is asked, and for what.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The study
-    project: PathBuf,
+    /// The study's database file
+    study: PathBuf,
     #[command(flatten)]
     partner: Partner,
-    /// The contexts as lines of JSON, each with `id` and `turns`, the last of them another
-    /// person's; without it, the set of this program
+    /// Contexts as JSON lines, each with `id` and `turns`, the last of which is the other person's;
+    /// by default the built-in set
     #[arg(long)]
     contexts: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => Context::own(),
     };
     let name = &args.partner.name;
-    let project = Project::open(&args.project)?;
+    let project = Project::open(&args.study)?;
     let endpoint = args.partner.endpoint();
     let outcome = project.ask(name, &endpoint, &contexts, &mut progress("contexts"));
     let asked = asked(outcome, &endpoint)?;
@@ -47,6 +47,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
              no more",
             counted(asked.cut, "response"),
             if asked.cut == 1 { "was" } else { "were" }
+        ));
+    }
+    if asked.filtered > 0 {
+        note(&format!(
+            "note: {} {} ended by a content filter of the server, and raters see no more",
+            counted(asked.filtered, "response"),
+            if asked.filtered == 1 { "was" } else { "were" }
         ));
     }
     if asked.had_thoughts > 0 {

@@ -11,18 +11,18 @@ use crate::run::note::note;
 /// A chatbot and how it is reached.
 #[derive(clap::Args)]
 pub(super) struct Partner {
-    /// The chatbot's name
+    /// Name of the chatbot
     pub(super) name: String,
-    /// An OpenAI-compatible server, up to /v1, with --model; without --model, an address that is
-    /// posted `{"turns": [...]}` and answers `{"reply": "..."}`; without both, the control
-    /// GenericBot
+    /// URL of the chatbot: with --model, of an OpenAI-compatible server, as http://HOST/v1; without
+    /// --model, one that answers a POST of `{"turns": [...]}` with `{"reply": "..."}`. Without
+    /// --url, the control GenericBot replies
     #[arg(long)]
     url: Option<String>,
-    /// The model's name at that server
+    /// Name of the model at that server
     #[arg(long, requires = "url")]
     model: Option<String>,
-    /// The environment variable with the server's key
-    #[arg(long, requires = "model")]
+    /// Environment variable that holds the server's key
+    #[arg(long, value_name = "NAME", requires = "model")]
     key_variable: Option<String>,
 }
 

@@ -4,52 +4,53 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use eval_ssa::{Judgment, Label};
-use rating_server::{Endpoint, Project};
+use metrics::words::counted;
+use rating_server::{Endpoint, Judged, Project};
 
+use super::super::run_network::NetworkChoice;
 use super::super::say;
-use super::super::which::Choice;
 use super::input::{asked, progress};
 use crate::run::experiment::{Answer, Predictor};
-use crate::text::asked::ask;
+use crate::text::classify::classify_texts;
 use crate::text::published::{self, Names};
 
-/// Who judges.
+/// The judge.
 #[derive(clap::Args)]
 #[group(id = "who", required = true, multiple = false)]
 pub(super) struct Who {
-    /// An OpenAI-compatible server, up to /v1; --model is the model's name there
+    /// URL of an OpenAI-compatible server, as http://HOST/v1; --model is the model's name there
     #[arg(long, requires = "model")]
     url: Option<String>,
-    /// The folder of a run with a classifier of texts, as `tutor predict` reads it
+    /// Folder of a run with a classifier of texts, as for `tutor predict`
     #[arg(long, value_name = "FOLDER")]
     run: Option<PathBuf>,
-    /// A published classifier of texts: a folder of the Hugging Face hub, or a name of
-    /// `tutor weights list`
+    /// Published classifier of texts: a folder of the Hugging Face hub, or a name of `tutor weights
+    /// list`
     #[arg(long, value_name = "FOLDER")]
     weights: Option<String>,
 }
 
-/// Who judges what.
+/// The judge and the study.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The study
-    project: PathBuf,
-    /// The name that the judge gets; say the model's version, as results depend on it
+    /// The study's database file
+    study: PathBuf,
+    /// Name for the judge; include the model's version, as results depend on it
     name: String,
     #[command(flatten)]
     who: Who,
-    /// The environment variable with the server's key
-    #[arg(long, requires = "url")]
+    /// Environment variable that holds the server's key
+    #[arg(long, value_name = "NAME", requires = "url")]
     key_variable: Option<String>,
-    /// The classes of --weights in the order of its outputs, where it does not name them itself
+    /// Classes of --weights in the order of its outputs, if it does not name them itself
     #[arg(long, value_delimiter = ',', requires = "weights")]
     label_map: Vec<String>,
-    /// What a class of the classifier means, as `acceptable=sensible`: not-sensible, sensible or
-    /// specific. May be given several times; classes of these names need none
+    /// Label that a class of the classifier stands for, as `acceptable=sensible`: not-sensible,
+    /// sensible or specific. Classes with these names need none. May be given several times
     #[arg(long, value_name = "CLASS=LABEL", value_parser = meaning, conflicts_with = "url")]
     class: Vec<(String, Label)>,
     #[command(flatten)]
-    choice: Choice,
+    choice: NetworkChoice,
 }
 
 /// A class and its label.
@@ -71,7 +72,7 @@ fn plain(text: &str) -> String {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let project = Project::open(&args.project)?;
+    let project = Project::open(&args.study)?;
     let name = &args.name;
     let judged = match &args.who {
         Who { run: Some(run), .. } => classify(&project, args, &*args.choice.load(run)?.0)?,
@@ -90,19 +91,39 @@ pub(super) fn run(args: &Args) -> Result<()> {
             asked(outcome, &endpoint)?
         }
     };
-    say(&format!("{name} has judged {judged} responses"))
+    say(&format!("{name} has judged {}", counted(judged.judged, "response")))?;
+    match judged.unread {
+        0 => Ok(()),
+        unread => say(&format!(
+            "{} could not be read{}: the same command asks again",
+            counted(unread, "answer"),
+            judged.example.map(|text| format!(", as {:?}", ending(&text))).unwrap_or_default()
+        )),
+    }
+}
+
+/// Characters of an answer that are shown.
+const SHOWN: usize = 120;
+
+/// The end of an answer, where its label should be.
+fn ending(text: &str) -> String {
+    let text = text.trim();
+    match text.chars().count().checked_sub(SHOWN) {
+        None | Some(0) => text.to_owned(),
+        Some(before) => format!("…{}", text.chars().skip(before).collect::<String>()),
+    }
 }
 
 /// Shows a classifier of texts all responses that it has not judged, each as one text.
-fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<usize> {
+fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<Judged> {
     let labels = labels(network.classes(), &args.class)?;
     let items = project.unjudged(&args.name)?;
     if items.is_empty() {
-        return Ok(0);
+        return Ok(Judged::default());
     }
     let texts: Vec<String> = items.iter().map(|item| item.as_text()).collect();
     let mut judgments = Vec::with_capacity(items.len());
-    ask(network, "responses", &texts, &mut |answers| {
+    classify_texts(network, "responses", &texts, &mut |answers| {
         for answer in answers {
             let item = items[judgments.len()].id.clone();
             let (label, output) = said(&answer, network.classes(), &labels);
@@ -110,7 +131,9 @@ fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<u
         }
         Ok(())
     })?;
-    Ok(project.add_judgments(&judgments)?)
+    project.add_judgments(&judgments)?;
+    let judged = judgments.iter().filter(|judgment| judgment.label.is_some()).count();
+    Ok(Judged { judged, unread: judgments.len() - judged, example: None })
 }
 
 /// What each class means.

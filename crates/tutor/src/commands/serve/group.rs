@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chat_server::{Candidate, Dropped, Line, Piece, Read, Reply};
+use chat_server::{Candidate, Dropped, Piece, Read, Reply, RequestQueue};
 use data_pipeline::dialog::StreamDecoder;
 use dialog_models::decode::{Drawing, Written};
 
@@ -61,7 +61,7 @@ impl<'a> Group<'a> {
     }
 
     /// Writes a token of each candidate that goes on, and tells what is new and what has ended.
-    pub(super) fn step(&mut self, line: &mut dyn Line) {
+    pub(super) fn step(&mut self, line: &mut dyn RequestQueue) {
         let Self { responder, drawing, replies } = self;
         drawing.step(&mut |context, written| replies[context].tell(responder, written, line));
         for (i, reply) in replies.iter_mut().enumerate() {
@@ -93,7 +93,7 @@ impl UnderWay<'_> {
         &mut self,
         responder: &Responder,
         written: Written,
-        line: &mut dyn Line,
+        line: &mut dyn RequestQueue,
     ) -> ControlFlow<()> {
         let number = self.asked.number;
         match &mut self.told {

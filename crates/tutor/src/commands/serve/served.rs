@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use chat_server::{About, Ask, Line, Model, Piece, Reply, Sampling};
+use chat_server::{About, Ask, Model, Piece, Reply, RequestQueue, Sampling};
 use dialog_models::decode::{SampleConfig, Sampling as Draws};
 
 use super::group::{Asked, Group};
-use crate::commands::whom::{Whom, repetition};
+use crate::commands::reply_network::{ReplyNetwork, repetition};
 use crate::dialog::responder::{Choice, Responder};
 use crate::run::seeds;
 
@@ -21,15 +21,20 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) fn open(whom: &Whom, name: Option<String>, together: usize) -> Result<Self> {
-        let responder = whom.open()?;
-        let choice = whom.choice(&responder);
+    pub(super) fn open(
+        network: &ReplyNetwork,
+        name: Option<String>,
+        together: usize,
+    ) -> Result<Self> {
+        let responder = network.open()?;
+        let choice = network.choice(&responder);
         Ok(Self { responder, choice, name, together })
     }
 
     fn read(&self, number: u64, ask: &Ask) -> Result<Asked> {
-        let context = self.responder.read(&ask.turns)?;
-        // As `tutor chat --draws` has it.
+        let texts: Vec<String> = ask.turns.iter().map(|turn| turn.text.clone()).collect();
+        let context = self.responder.read(&texts)?;
+        // As `tutor chat --sampling-seed` does it.
         let seed = seeds::key(ask.seed, &format!("turn/{}", ask.turns.len()));
         Ok(Asked { number, context, choice: chosen(&ask.sampling), seed })
     }
@@ -50,8 +55,8 @@ impl Model for Served {
             name: self.name.clone().unwrap_or_else(|| self.responder.name().to_owned()),
             sampling: Sampling { candidates, temperature, top_k, top_p: nucleus, max_tokens },
             // `--max-tokens`, or what the network was made for.
-            longest: max_tokens,
-            together: self.together,
+            max_tokens,
+            max_concurrent: self.together,
         }
     }
 
@@ -67,7 +72,7 @@ impl Model for Served {
 
     /// Those who ask at the same moment are one batch; those who come later are another one, whose
     /// tokens are written in turn with its.
-    fn reply_to_all(&self, line: &mut dyn Line) {
+    fn reply_to_all(&self, line: &mut dyn RequestQueue) {
         let mut groups: Vec<Group<'_>> = Vec::new();
         loop {
             let mut asked = Vec::new();
@@ -96,7 +101,7 @@ struct Only<'a> {
     reply: Option<Result<Reply, String>>,
 }
 
-impl Line for Only<'_> {
+impl RequestQueue for Only<'_> {
     fn more(&mut self) -> Vec<(u64, Ask)> {
         self.ask.take().map(|ask| (0, ask)).into_iter().collect()
     }

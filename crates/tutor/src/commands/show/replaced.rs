@@ -5,34 +5,37 @@ use std::io::IsTerminal;
 use anyhow::{Context, Result, ensure};
 
 use super::{ranges, say};
+use crate::commands::device::DeviceArg;
 use crate::text::replaced::{Discriminator, Judged};
 
 #[derive(clap::Args)]
+#[command(mut_arg("device", |arg| arg.default_value("cpu")))]
 pub(super) struct Args {
-    /// A discriminator of ELECTRA: a folder of the Hugging Face hub, a name in its cache, or a run
-    /// of `tutor pretrain` or `tutor run electra`.
+    /// ELECTRA discriminator: a folder of the Hugging Face hub, a name in its cache, or a run of
+    /// `tutor pretrain` or `tutor run electra`.
     model: String,
-    /// The text.
+    /// Text to mark.
     text: String,
-    /// Print each token with its place and probability as JSON.
+    /// Print each token with its position and probability, as JSON.
     #[arg(long)]
     json: bool,
-    /// The probability above which a token is held for replaced.
+    /// Mark tokens whose probability of being replaced is above P.
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = ranges::share)]
     threshold: f64,
-    /// Whether the text is coloured.
+    /// When to colour the text.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     color: Color,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    device: DeviceArg,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Color {
     /// In a terminal, unless NO_COLOR is set.
     Auto,
+    /// Always.
     Always,
+    /// Never.
     Never,
 }
 
@@ -49,7 +52,7 @@ impl Color {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let threshold = args.threshold;
-    let device = crate::commands::device::chosen(&args.device)?;
+    let device = args.device.chosen()?;
     let judged = Discriminator::open(&args.model, device)?.judge(&args.text)?;
     ensure!(!judged.is_empty(), "the text has no token: name one with words");
     if args.json {

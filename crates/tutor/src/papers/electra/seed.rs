@@ -115,7 +115,7 @@ fn pretrain(
         done = Some((net, found));
     }
     let (net, found) = done.expect("at least one stage");
-    pretraining::keep_for_others(&net, tokens, dir)?;
+    pretraining::keep_for_others(&net, (tokens, recipe.sequences.longest), dir)?;
     Ok((net, found))
 }
 

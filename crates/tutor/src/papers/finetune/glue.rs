@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, Target, TextSet, Tokenizer};
 use electra::heads::{Classifier, ClassifierConfig};
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use metrics::{Confusion, Score, pearson, spearman};
 use torch::device::tensor_on;
 use torch::{Device, Kind, Mode, Scope, loss, no_grad};
@@ -166,7 +166,7 @@ impl Head for GlueHead {
     type Target = Target;
 
     /// Cross entropy of classes; of scores the squared error, as parts of the highest one.
-    fn loss(&self, packed: &Packed, targets: &[Target]) -> Loss {
+    fn loss(&self, packed: &PackedSequences, targets: &[Target]) -> Loss {
         let logits = self.net.classify(packed, Mode::Train);
         if self.scores {
             let wanted: Vec<f32> = targets

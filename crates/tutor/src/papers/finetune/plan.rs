@@ -28,7 +28,7 @@ pub(crate) struct Given {
     pub(crate) lr: Option<f64>,
     pub(crate) layer_decay: Option<f64>,
     pub(crate) corrected: bool,
-    pub(crate) longest: Option<usize>,
+    pub(crate) max_length: Option<usize>,
     pub(crate) skip_bad: bool,
 }
 
@@ -37,6 +37,17 @@ pub(crate) enum GivenTask {
     Glue { task: Glue, data: PathBuf, predict_test: bool },
     Squad { train: PathBuf, test: PathBuf },
     Tags { train: PathBuf, test: PathBuf },
+}
+
+impl GivenTask {
+    /// Tokens of a sequence at most, in ELECTRA's code.
+    fn longest(&self) -> usize {
+        match self {
+            Self::Glue { .. } => 128,
+            Self::Squad { .. } => 512,
+            Self::Tags { .. } => 256,
+        }
+    }
 }
 
 /// A recipe, and what would be done in words.
@@ -48,16 +59,19 @@ pub(crate) struct Proposal {
 /// Reads the net, not the data.
 pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let weights = published::locate(&given.weights)?;
-    let (checkpoint, _) = published::open(&weights)?;
+    let (checkpoint, tokenizer) = published::open(&weights)?;
     let net = &checkpoint.config.encoder;
     let on_bad = if given.skip_bad { OnBadInput::Skip } else { OnBadInput::Error };
-    let longest = |usual: usize| given.longest.unwrap_or(usual.min(net.positions.max(1) as usize));
+    let usual_length = given.task.longest().min(net.positions.max(1) as usize);
+    // A network may have more positions than it has learned.
+    let learned = tokenizer.longest().unwrap_or(usual_length).min(usual_length);
+    let longest = given.max_length.unwrap_or(learned);
     let (name, epochs, task) = match &given.task {
         GivenTask::Glue { task, data, predict_test } => {
             let config = GlueConfig {
                 task: *task,
                 data: data.clone(),
-                layout: Layout { longest: longest(128), keep: Keep::Start },
+                layout: Layout { longest, keep: Keep::Start },
                 form: form(&checkpoint, &weights),
                 turned_pairs: true,
                 predict_test: *predict_test,
@@ -67,7 +81,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             (task.name().to_lowercase(), epochs, TaskConfig::Glue(config))
         }
         GivenTask::Squad { train, test } => {
-            let (longest, usual) = (longest(512), Windows::default());
+            let usual = Windows::default();
             // A network of few positions has room for a paragraph beside the question, too.
             let [stride, question] = [usual.stride, usual.question].map(|n| n.min(longest / 2));
             let config = SquadConfig {
@@ -86,7 +100,6 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             let (word, tag) = (0, None);
             let (train, test) = (train.clone(), test.clone());
             let name = named_after(&train, "tags");
-            let longest = longest(256);
             let config = TagsConfig { train, test, word, tag, longest, on_bad };
             (name, 3.0, TaskConfig::Tags(config))
         }
@@ -116,7 +129,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         None => format!("{} passes", recipe.epochs),
     };
     let FineTuning { lr, layer_decay, batch, .. } = finetuning;
-    let lines = vec![
+    let mut lines = vec![
         format!(
             "start: {} ({} of {} layers, {} wide)",
             recipe.weights,
@@ -133,6 +146,12 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             counted(given.seeds, "seed")
         ),
     ];
+    if given.max_length.is_none() && learned < usual_length {
+        lines.push(format!(
+            "sequences: of at most {learned} tokens, as many as the network was made for \
+             (`model_max_length` of its tokenizer); --max-length takes more"
+        ));
+    }
     let text = head.to_toml(&recipe)?;
     let said = "# Written by tutor finetune. Change what you like and run it again: tutor run \
                 THIS-FILE\n";

@@ -196,7 +196,7 @@ impl TaskConfig {
                 if question > longest || longest - question < 4 {
                     let fault = format!(
                         "is {longest} and leaves no room for a paragraph beside questions of \
-                         {question} tokens: more tokens (--longest), or a smaller \
+                         {question} tokens: more tokens (--max-length), or a smaller \
                          task.windows.question"
                     );
                     faults.add("task.windows.longest", fault);
@@ -227,7 +227,7 @@ impl Recipe {
         let batch = self.finetuning.batch.min(examples).max(1);
         let settings = FineTuning { batch, ..self.finetuning };
         let steps = self.steps.unwrap_or_else(|| settings.steps(examples, self.epochs));
-        settings.train(steps.max(1))
+        settings.train_config(steps.max(1))
     }
 
     /// Names everything that cannot work; `name` is the recipe's.

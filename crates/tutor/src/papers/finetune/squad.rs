@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use data_pipeline::text::read::Tally;
 use data_pipeline::text::{Sequence, Squad, SquadUse, SquadWindows, Window};
 use electra::heads::{Answer, AnswerHead, Span};
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use metrics::{Answered, Score, Squad2Scores, SquadScore, squad1, squad2};
 use serde_json::json;
 use torch::{Device, Mode, Scope, Tensor};
@@ -139,7 +139,7 @@ fn tokens(window: &Window, span: Span) -> Option<(u32, u32)> {
 }
 
 /// The tokens of the second segment and the first of each sequence, as in ELECTRA's code.
-fn visible(packed: &Packed) -> Tensor {
+fn visible(packed: &PackedSequences) -> Tensor {
     packed.segments().eq(1).logical_or(&packed.positions().eq(0))
 }
 
@@ -152,7 +152,7 @@ pub(super) struct SquadHead {
 impl Head for SquadHead {
     type Target = Truth;
 
-    fn loss(&self, packed: &Packed, targets: &[Truth]) -> Loss {
+    fn loss(&self, packed: &PackedSequences, targets: &[Truth]) -> Loss {
         let spans: Vec<Span> = targets.iter().map(|truth| truth.span).collect();
         let impossible: Vec<bool> = targets.iter().map(|truth| truth.impossible).collect();
         let found = self.net.loss(packed, &visible(packed), &spans, &impossible, Mode::Train);

@@ -44,7 +44,7 @@ impl Start {
         let loaded = self.checkpoint.load(params, Heads::Replace)?;
         let EncoderConfig { family, layers, hidden, .. } = self.encoder();
         let mut words = format!("{} of {layers} layers, {hidden} wide", family.prefix());
-        for (what, names) in [("started anew", &loaded.fresh), ("not used", &loaded.left_out)] {
+        for (what, names) in [("started anew", &loaded.fresh), ("not used", &loaded.unexpected)] {
             if !names.is_empty() {
                 words += &format!("; {what}: {}", names.join(", "));
             }

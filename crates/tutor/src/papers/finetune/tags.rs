@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use data_pipeline::text::{Encoder, TaggedColumns, TaggedSequence, TaggedSet};
 use electra::heads::Tagger;
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use metrics::{Score, SpanScores};
 use torch::device::tensor_on;
 use torch::{Device, Kind, Mode, Scope, Tensor, group, loss, no_grad};
@@ -139,7 +139,7 @@ impl Head for Tagger {
     type Target = Truth;
 
     /// The mean cross entropy over words: of each the first piece.
-    fn loss(&self, packed: &Packed, targets: &[Truth]) -> Loss {
+    fn loss(&self, packed: &PackedSequences, targets: &[Truth]) -> Loss {
         let (mut rows, mut tags, mut first) = (Vec::new(), Vec::new(), 0);
         for (truth, &length) in targets.iter().zip(packed.lengths()) {
             for &(place, tag) in truth {

@@ -8,7 +8,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::error::DataError;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::text::{Pack, Sequence};
-use electra::{EncoderConfig, Packed};
+use electra::{EncoderConfig, PackedSequences};
 use metrics::Metric;
 use torch::optim::Optimizer;
 use torch::{Device, Params, Scope};
@@ -37,7 +37,7 @@ pub(super) trait Head: Sized {
     type Target: Clone;
 
     /// The loss of a batch, a target for each sequence.
-    fn loss(&self, packed: &Packed, targets: &[Self::Target]) -> Loss;
+    fn loss(&self, packed: &PackedSequences, targets: &[Self::Target]) -> Loss;
 }
 
 /// A task with its data.
@@ -116,7 +116,7 @@ impl<H> Trained for Net<H> {
 }
 
 impl<H: Head> Objective for Net<H> {
-    type Batch = (Packed, Vec<H::Target>);
+    type Batch = (PackedSequences, Vec<H::Target>);
 
     fn params(&self) -> &Params {
         &self.params
@@ -165,8 +165,9 @@ impl<B: Benchmark> Task for Training<'_, B> {
         let seed = seeds::key(self.seed, "stream/finetune");
         let stream = Stream::shuffled(sequences.clone(), Pack, self.config.batch, seed);
         let (workers, share) = (self.recipe.workers, processes::share());
-        let end = Some(self.config.steps);
-        let steps = Loader::start_share(vec![stream], from, end, workers, share);
+        let end = self.config.steps;
+        let steps =
+            Loader::builder(vec![stream]).steps(from..end).workers(workers).share(share).start();
         Box::new(steps.map(|step| {
             let step = step?;
             let batch = &step.batches[0];

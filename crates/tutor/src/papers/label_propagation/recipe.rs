@@ -4,7 +4,7 @@
 use anyhow::Result;
 use data_pipeline::dataset::points::Shape;
 use serde::{Deserialize, Serialize};
-use ssl_core::{Config, MethodConfig};
+use ssl_core::{MethodConfig, MethodSettings};
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;

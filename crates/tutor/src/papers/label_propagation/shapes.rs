@@ -112,7 +112,7 @@ impl Scene {
                 .map(|(number, &view)| seen(&self.unlabeled, &slots, view, number))
                 .collect();
             let slots: Vec<i64> = slots.iter().map(|&slot| slot as i64).collect();
-            batch.slots = Some(tensor_on(&slots, device));
+            batch.unlabeled_indices = Some(tensor_on(&slots, device));
         }
         batch
     }

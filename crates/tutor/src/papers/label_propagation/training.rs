@@ -7,7 +7,7 @@ use data_pipeline::dataset::points::Shape;
 use metrics::Metric;
 use report::Curve;
 use serde::{Deserialize, Serialize};
-use ssl_core::{Config, Method, Ssl, TaskInfo, Views};
+use ssl_core::{Method, MethodSettings, Ssl, TaskInfo, Views};
 use torch::nn::Perceptron;
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
 use train::{Progress, Throughput};
@@ -113,7 +113,7 @@ impl Task for PointTask<'_> {
             None => None,
         };
         let method = self.method.take().expect("a task is trained once");
-        method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        method.fits(model.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
         Ok(Ssl::new(method, model, ema))
     }
 

@@ -41,7 +41,7 @@ fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::DuplicateId => "another message has its id",
         Reason::MissingParent => "the message that it replies to is missing",
-        Reason::Cycle => "it replies to itself, perhaps by way of others",
+        Reason::Cycle => "it replies to itself by way of others",
         Reason::Bot => "its author is a program, by its name",
         Reason::Url => "it holds the address of a page",
         Reason::TooFewSubwords => "too few subwords",
@@ -110,7 +110,7 @@ fn trainings(rows: &[RowOutcome]) -> Section {
             row.parameters.to_string(),
             row.steps.to_string(),
             row.cost.samples.to_string(),
-            words::operations(row.cost.operations),
+            words::flops(row.cost.flops),
             format!("{:.0} s", row.cost.seconds),
             format!("{:.2}", row.validation),
         ]);

@@ -111,7 +111,7 @@ pub(super) fn section(outcomes: &[Vec<RowOutcome>]) -> Option<Section> {
             row.name.clone(),
             row.parameters.to_string(),
             row.steps.to_string(),
-            words::operations(row.cost.operations),
+            words::flops(row.cost.flops),
             format!("{:.2}", perplexity(row)),
         ]);
     }

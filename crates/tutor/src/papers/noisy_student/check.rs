@@ -1,7 +1,7 @@
 //! What no run of a Noisy Student recipe can do, found before it starts.
 
 use anyhow::Result;
-use ssl_core::Config;
+use ssl_core::MethodSettings;
 use ssl_core::methods::Labeling;
 
 use super::recipe::Recipe;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use augment::policy::Policy;
 use ssl_core::methods::{Labeling, NoisyStudent, SupervisedConfig};
-use ssl_core::{Config, Method, TaskInfo, ViewKind};
+use ssl_core::{Method, MethodSettings, TaskInfo, ViewKind};
 use torch::Model;
 use train::Callback;
 use vision_models::published::{self, Head};

@@ -69,7 +69,8 @@ pub(super) fn measure(
 pub(super) fn mean(measured: &[&Measured], part: &str) -> Result<Option<reported::Robustness>> {
     let Some(first) = measured.first() else { return Ok(None) };
     let over_seeds = |value: &dyn Fn(&Measured) -> f64| {
-        stats::mean(&measured.iter().map(|m| value(m)).collect::<Vec<f64>>())
+        let values: Vec<f64> = measured.iter().map(|m| value(m)).collect();
+        stats::mean(&values).expect("a seed")
     };
     let corruptions = (0..first.corruptions.len())
         .map(|i| {

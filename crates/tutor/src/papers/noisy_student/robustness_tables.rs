@@ -207,14 +207,15 @@ fn corruptions(measured: &Robustness) -> Table {
         let mut cells = vec![c.name.replace('_', " ")];
         cells.extend(c.teacher.iter().zip(&c.student).map(|(t, s)| pair(*t, *s)));
         cells.resize(1 + severities, NONE.into());
-        cells.push(pair(stats::mean(&c.teacher), stats::mean(&c.student)));
+        let means = stats::mean(&c.teacher).zip(stats::mean(&c.student));
+        cells.push(means.map_or(NONE.into(), |(t, s)| pair(t, s)));
         cells.push(optional(c.relative_error()));
         table.rows.push(cells);
     }
     // The mean over corruptions at one severity, where all of them have it.
     let mean_at = |at: &dyn Fn(&[f64]) -> Option<f64>, of: fn(&Corruption) -> &[f64]| {
         let values: Option<Vec<f64>> = measured.corruptions.iter().map(|c| at(of(c))).collect();
-        values.map(|v| stats::mean(&v))
+        values.and_then(|v| stats::mean(&v))
     };
     let pair_of = |at: &dyn Fn(&[f64]) -> Option<f64>| {
         let (t, s) = (mean_at(at, |c| &c.teacher), mean_at(at, |c| &c.student));
@@ -222,7 +223,7 @@ fn corruptions(measured: &Robustness) -> Table {
     };
     let mut last = vec!["mean (mCE)".to_owned()];
     last.extend((0..severities).map(|i| pair_of(&|values| values.get(i).copied())));
-    last.extend([pair_of(&|values| Some(stats::mean(values))), optional(measured.mce)]);
+    last.extend([pair_of(&stats::mean), optional(measured.mce)]);
     table.rows.push(last);
     table.summary = true;
     table
@@ -242,7 +243,7 @@ fn flip_rates(measured: &Robustness) -> Table {
     }
     let mean = |of: fn(&Perturbation) -> f64| {
         let rates: Vec<f64> = measured.perturbations.iter().map(of).collect();
-        number(stats::mean(&rates), "%")
+        stats::mean(&rates).map_or(NONE.into(), |mean| number(mean, "%"))
     };
     let summary = optional(measured.mfr);
     table.rows.push(vec!["mean (mFR)".into(), mean(|p| p.teacher), mean(|p| p.student), summary]);

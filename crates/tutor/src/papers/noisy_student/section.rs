@@ -2,7 +2,7 @@
 //! and unlabelled images on which teacher and student disagree.
 
 use report::words::{NONE, count, number};
-use report::{Bar, BarChart, Block, Mark, Picture, Section, Table, TileLine};
+use report::{Bar, BarChart, Block, Mark, Picture, Section, Table, TileColour, TileLine};
 use serde::{Deserialize, Serialize};
 
 /// Images shown at most.
@@ -178,17 +178,18 @@ fn who_is_right(found: &Disagreements) -> String {
 }
 
 fn tile(tile: &Tile, classes: &[String]) -> report::Tile {
-    let line = |series: usize, opinion: &Opinion| TileLine {
+    let line = |colour: TileColour, opinion: &Opinion| TileLine {
         text: class(classes, opinion.class),
         value: format!("{:.0} %", 100.0 * opinion.confidence),
-        series: Some(series),
+        colour,
         mark: match tile.truth {
             Some(truth) if truth == opinion.class => Mark::Right,
             Some(_) => Mark::Wrong,
             None => Mark::None,
         },
     };
-    let mut lines = vec![line(0, &tile.teacher), line(1, &tile.student)];
+    let mut lines =
+        vec![line(TileColour::First, &tile.teacher), line(TileColour::Last, &tile.student)];
     let neither = |truth: &usize| *truth != tile.teacher.class && *truth != tile.student.class;
     if let Some(truth) = tile.truth.filter(neither) {
         let text = format!("truth: {}", class(classes, truth));

@@ -16,7 +16,7 @@ use weights::meta;
 
 use super::look::{alone_line, data_line};
 use crate::images::checkpoint::by_name;
-use crate::images::folder::refuse_same_path;
+use crate::images::folder::{refuse_inside, refuse_same_path};
 use crate::recipe::class_names::{absent, doubtful, refuse_missing};
 use crate::recipe::own_name::own_name;
 use crate::recipe::paths::{from_anywhere, utf8};
@@ -88,7 +88,16 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         no_label: given.no_label.clone(),
         ..FolderOptions::default()
     };
-    let labeled = Summary::of(&FolderSet::open(&given.labeled, &options)?);
+    let set = FolderSet::open(&given.labeled, &options)?;
+    refuse_inside(
+        ("--labeled", &given.labeled, &set),
+        [
+            ("--unlabeled", given.unlabeled.as_ref()),
+            ("--validation", given.validation.as_ref()),
+            ("--test", given.test.as_ref()),
+        ],
+    )?;
+    let labeled = Summary::of(&set);
     let counts = labeled.classes.iter().map(|(name, count)| (name.as_str(), *count as u64));
     let counts: Vec<(&str, u64)> = counts.collect();
     refuse_missing(&counts, &given.class)

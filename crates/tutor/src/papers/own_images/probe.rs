@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use ssl_core::spreading::Neighbours;
 use torch::device::tensor_on;
 use torch::{Inference, Kind, Tensor, store};
-use train::Logistic;
+use train::{Logistic, LogisticConfig};
 
 use super::recipe::{Recipe, SpreadLabels};
 use crate::images::evaluator::Evaluator;
@@ -227,8 +227,9 @@ impl Probe {
     }
 
     fn fit_to(&self, x: &Tensor, y: &Tensor, c: f64, until: Instant) -> Logistic {
-        let goes_on = || Instant::now() < until && interrupt::check().is_ok();
-        Logistic::fit_while(&goes_on, TOLERANCE, x, y, self.classes as i64, c)
+        let config = LogisticConfig { c, tolerance: TOLERANCE };
+        let stop = || Instant::now() >= until || interrupt::check().is_err();
+        Logistic::fit_until(&config, x, y, self.classes as i64, &stop)
     }
 
     /// Of the images at `positions` and the unlabelled ones to which their labels spread.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use augment::policy::Policy;
 use serde::{Deserialize, Serialize};
 use ssl_core::methods::SupervisedConfig;
-use ssl_core::{Config, MethodConfig};
+use ssl_core::{MethodConfig, MethodSettings};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 use vision_models::NetConfig;
@@ -201,7 +201,7 @@ impl Recipe {
         }
         for (row, method) in self.methods() {
             let needs = method.needs();
-            if needs.images || needs.numbers {
+            if needs.images || needs.continuous {
                 add(&format!("are no pictures any more, and {row} mixes or turns pictures"));
             }
         }

@@ -64,7 +64,7 @@ impl Start {
     pub(super) fn on(&self, labels: Labels, name: &str, positions: &[usize]) -> Result<&Model> {
         if let Some(probe) = &self.probe {
             let head = probe.head(labels, name, positions)?;
-            self.model.last_layer().set(&head.weight, &head.bias);
+            self.model.classifier().set(&head.weight, &head.bias);
         }
         Ok(&self.model)
     }

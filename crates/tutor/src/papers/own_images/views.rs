@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ssl_core::{Config, TaskInfo, ViewKind};
+use ssl_core::{MethodSettings, TaskInfo, ViewKind};
 use torch::Model;
 
 use super::recipe::{Recipe, StoredCounts};

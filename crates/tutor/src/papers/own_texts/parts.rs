@@ -8,14 +8,14 @@ use std::sync::Arc;
 use anyhow::{Context, Error, Result, bail, ensure};
 use data_pipeline::dataset::{Samples, fingerprint};
 use data_pipeline::digest::Digest;
-use data_pipeline::text::{Target, TextSet};
+use data_pipeline::text::{Column, Target, TextSet};
 
 use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
 use crate::recipe::class_names::{absent, doubtful, refuse_alike, refuse_missing};
 use crate::run::copies;
 use crate::run::files;
-use crate::text::shown::unit;
+use crate::text::open_texts::unit;
 
 /// The parts, read.
 pub(super) struct Parts {
@@ -58,7 +58,7 @@ impl Parts {
             classes.iter().map(String::as_str).zip(labels(&labeled)).collect();
         let are = &config.class;
         refuse_missing(&counts, are).and_then(|()| refuse_alike(&counts)).with_context(|| {
-            let column = reader.label.as_deref().unwrap_or_default();
+            let column = reader.label.as_ref().and_then(Column::name).unwrap_or_default();
             format!("{}, column `{column}`", config.text.display())
         })?;
         let mut notes = all.notes().to_vec();
@@ -137,9 +137,8 @@ impl Parts {
     }
 
     /// The ids of those texts of a part that are labelled texts too.
-    pub(super) fn labeled_of(&self, set: &TextSet) -> Result<Vec<String>> {
-        let shared = shared(&self.labeled, set)?;
-        Ok(shared.into_iter().map(|(ours, _)| set.id(ours)).collect())
+    pub(super) fn labeled_of(&self, set: &TextSet) -> Vec<String> {
+        shared(&self.labeled, set).into_iter().map(|(ours, _)| set.id(ours)).collect()
     }
 
     /// All parts by name.
@@ -174,7 +173,9 @@ impl Parts {
         let mut found = BTreeMap::new();
         for (name, set) in self.named() {
             let labels = (0..set.len()).map(|i| set.label(i));
-            let told: String = digests(set)?
+            let told: String = set
+                .digests()?
+                .context("texts have digests")?
                 .into_iter()
                 .zip(labels)
                 .map(|(digest, label)| format!("{digest} {label:?}\n"))
@@ -223,14 +224,10 @@ fn with_folders(set: TextSet, path: &Path, config: &DataConfig) -> Result<TextSe
     Ok(TextSet::new(set.name(), examples, classes)?.noted(notes))
 }
 
-fn digests(set: &TextSet) -> Result<Vec<Digest>> {
-    set.digests()?.context("texts have digests")
-}
-
-/// The labelled texts without those that are copies of others, of which `notes` then tell. Fails
-/// if a class has none left.
+/// The labelled texts without those that are copies of others but for white space, of which `notes`
+/// then tell. Fails if a class has none left.
 fn once_each(labeled: TextSet, unit: &str, notes: &mut Vec<String>) -> Result<TextSet> {
-    let samples = digests(&labeled)?.into_iter().enumerate();
+    let samples = labeled.word_digests().into_iter().enumerate();
     let samples: Vec<_> = samples.map(|(i, digest)| (labeled.label(i), digest)).collect();
     let found = fingerprint::copies(&samples);
     if found.left_out.is_empty() {
@@ -247,7 +244,7 @@ fn once_each(labeled: TextSet, unit: &str, notes: &mut Vec<String>) -> Result<Te
 /// An error if a text or pair that is measured on is a labelled one too.
 fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result<()> {
     for set in measured {
-        let shared = shared(labeled, set)?;
+        let shared = shared(labeled, set);
         if let Some(&(ours, other)) = shared.first() {
             bail!(
                 "{} of the {} {unit} of {} are labelled {unit} too, such as {} and {}: take them out \
@@ -263,12 +260,13 @@ fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result
     Ok(())
 }
 
-/// The texts or pairs of a set that are labelled ones too, and which, by position.
-fn shared(labeled: &TextSet, set: &TextSet) -> Result<Vec<(usize, usize)>> {
+/// The texts or pairs of a set that are labelled ones too but for white space, and which, by
+/// position.
+fn shared(labeled: &TextSet, set: &TextSet) -> Vec<(usize, usize)> {
     let known: HashMap<Digest, usize> =
-        digests(labeled)?.into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
-    let found = digests(set)?.into_iter().enumerate();
-    Ok(found.filter_map(|(i, digest)| Some((i, *known.get(&digest)?))).collect())
+        labeled.word_digests().into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
+    let found = set.word_digests().into_iter().enumerate();
+    found.filter_map(|(i, digest)| Some((i, *known.get(&digest)?))).collect()
 }
 
 /// The texts or pairs without labels, each once, without those that are labelled or measured on;
@@ -282,11 +280,11 @@ fn unlabeled(
     let mut seen: std::collections::HashSet<Digest> = Default::default();
     let mut examples = Vec::new();
     for set in std::iter::once(labeled).chain(measured.iter().copied()) {
-        seen.extend(digests(set)?);
+        seen.extend(set.word_digests());
     }
     let mut left_out = 0;
     for set in std::iter::once(bare).chain(more) {
-        for (example, digest) in set.examples().iter().zip(digests(set)?) {
+        for (example, digest) in set.examples().iter().zip(set.word_digests()) {
             if seen.insert(digest) {
                 examples.push(example.clone());
             } else {
@@ -305,4 +303,35 @@ pub(super) fn labels(set: &TextSet) -> Vec<u64> {
     let all = (0..set.len()).filter_map(|i| set.label(i));
     all.for_each(|class| counts[class as usize] += 1);
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use data_pipeline::text::{Example, Texts};
+
+    use super::*;
+
+    fn set(name: &str, texts: &[&str]) -> TextSet {
+        let example = |(i, text): (usize, &&str)| Example {
+            id: format!("{name}/{i}"),
+            texts: Texts { a: (*text).to_owned(), b: None },
+            target: Target::Class(i as u32 % 2),
+        };
+        let examples = texts.iter().enumerate().map(example).collect();
+        TextSet::new(name, examples, vec!["x".to_owned(), "y".to_owned()]).expect("a set")
+    }
+
+    #[test]
+    fn white_space_makes_no_other_text() {
+        let labeled = set("labelled", &["a film", "a play", "a film ", "a  play\n"]);
+        let mut notes = Vec::new();
+        let labeled = once_each(labeled, "texts", &mut notes).expect("two classes");
+        assert_eq!((labeled.len(), notes.len()), (2, 1), "{notes:?}");
+        let test = set("test", &["new", " a\u{a0}film"]);
+        let error = refuse_shared(&labeled, &[&test], "texts").expect_err("a copy").to_string();
+        assert!(error.contains("test/1 and labelled/0"), "{error}");
+        let bare = set("bare", &["a play ", "new ", "other", "other  "]);
+        let (found, left_out) = unlabeled(&bare, None, &labeled, &[&test]).expect("a set");
+        assert_eq!((found.len(), left_out), (1, 3));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
+use data_pipeline::text::Column;
 use data_pipeline::text::read::OnBadInput;
 use electra::{EncoderConfig, Family};
 use metrics::words::counted;
@@ -74,9 +75,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     data.anchor(None)?;
     let reader = data.columns().with_usual_pair(&data.text)?.labeled(&data.text, None)?;
-    data.text_column = reader.text;
+    data.text_column = reader.text.name().map(str::to_owned);
     data.pair_column = reader.pair;
-    data.label_column = reader.label;
+    data.label_column = reader.label.as_ref().and_then(Column::name).map(str::to_owned);
     if let Some(label) = &data.label_column {
         let mut texts = [&data.text_column, &data.pair_column].into_iter().flatten();
         ensure!(
@@ -89,16 +90,19 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let unit = parts.unit();
     let words = Words::of(&parts.labeled);
     let texts = if data.pair_column.is_some() { 2 } else { 1 };
-    let longest = longest(words.most, texts, given.device);
+    let wanted = longest(words.most, texts, given.device);
     let unlabeled = parts.unlabeled.len();
     let learns = unlabeled >= FEWEST_UNLABELED;
-    let start = match &given.weights {
-        Some(asked) => Some(published(asked, longest)?),
+    let (start, longest) = match &given.weights {
+        Some(asked) => {
+            let (start, longest) = published(asked, wanted)?;
+            (Some(start), longest)
+        }
         None if given.device != Device::Cpu || given.minutes >= LONG => {
-            Some(own(&parts, longest, given))
+            (Some(own(&parts, wanted, given)), wanted)
         }
         // In few minutes on a CPU a net from nothing learns nothing (docs/results/own-texts.md).
-        None => None,
+        None => (None, wanted),
     };
     let pretrain = learns && start.is_some() && given.weights.is_none();
     let mut methods = vec![format!("{WORDS} (the labels alone)")];
@@ -142,7 +146,12 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         data_line(&parts, &words, &data),
         match &start {
             Some(start) => {
-                format!("net: {}; {longest} tokens of a {} at most", start.words, one_of(unit))
+                let why = match longest < wanted {
+                    true => ", as many as it was made for (`model_max_length` of its tokenizer)",
+                    false => "",
+                };
+                let one = one_of(unit);
+                format!("net: {}; {longest} tokens of a {one} at most{why}", start.words)
             }
             None => format!(
                 "net: none; one from nothing needs {LONG} minutes or more on a CPU, and published \
@@ -213,10 +222,13 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn published(asked: &str, longest: usize) -> Result<Start> {
+/// A published network, and how many tokens of a text it reads: `wanted`, or as many as it was made
+/// for if these are fewer, as it may have more positions than it has learned.
+fn published(asked: &str, wanted: usize) -> Result<(Start, usize)> {
     let weights = crate::text::published::locate(asked)?;
-    let (checkpoint, _) = crate::text::published::open(&weights)?;
+    let (checkpoint, tokenizer) = crate::text::published::open(&weights)?;
     let net = &checkpoint.config.encoder;
+    let longest = tokenizer.longest().unwrap_or(wanted).clamp(5, wanted);
     ensure!(
         longest as i64 <= net.positions,
         "{asked} has {} positions, and {longest} tokens are needed",
@@ -231,7 +243,7 @@ fn published(asked: &str, longest: usize) -> Result<Start> {
         Family::Bert => ("pooler", 0.9, 5e-5),
     };
     let family = net.family.prefix();
-    Ok(Start {
+    let start = Start {
         words: format!(
             "the published weights {asked} ({family}, {} layers, {} wide)",
             net.layers, net.hidden
@@ -244,7 +256,8 @@ fn published(asked: &str, longest: usize) -> Result<Start> {
         fraction: 0.25,
         lr,
         batch: 16,
-    })
+    };
+    Ok((start, longest))
 }
 
 /// Minutes from which on a CPU trains a wider net.

@@ -11,7 +11,7 @@ use electra::pretrain::GeneratorConfig;
 use electra::{EncoderConfig, LayerRates};
 use serde::{Deserialize, Serialize};
 use ssl_core::methods::UdaConfig as Method;
-use ssl_core::{Config, MethodConfig};
+use ssl_core::{MethodConfig, MethodSettings};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 

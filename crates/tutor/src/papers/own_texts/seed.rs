@@ -272,7 +272,7 @@ fn find(
     };
     lists::write_to_label(&dir, "id", classes, &unlabeled, &columns)
         .context("the list of texts to label")?;
-    let labeled = measured_on.map(|set| parts.labeled_of(set)).transpose()?.unwrap_or_default();
+    let labeled = measured_on.map(|set| parts.labeled_of(set)).unwrap_or_default();
     let mut outcome = Outcome {
         data: parts.describe(),
         labels: parts.labels(),

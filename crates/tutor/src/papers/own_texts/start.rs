@@ -122,8 +122,8 @@ fn words(checkpoint: &Checkpoint, loaded: &Loaded) -> String {
     if !loaded.fresh.is_empty() {
         words += &format!("; started anew: {}", loaded.fresh.join(", "));
     }
-    if !loaded.left_out.is_empty() {
-        words += &format!("; not used: {}", loaded.left_out.join(", "));
+    if !loaded.unexpected.is_empty() {
+        words += &format!("; not used: {}", loaded.unexpected.join(", "));
     }
     words
 }

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use data_pipeline::text::Masking;
 use data_pipeline::text::corpus::{Boundary, Corpus};
 use data_pipeline::text::pretrain::{Segments, Split};
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Masking, Tokenizer};
 use electra::pretrain::{PretrainConfig, Task};
 use electra::{flops, presets};
 use toml::Value;
@@ -22,10 +22,10 @@ use crate::recipe::own_name::own_name;
 use crate::text::pretraining::{share, shortened};
 use crate::text::tokens::MASK;
 
-/// What is asked for; what is none follows from the size.
+/// What is asked for; what is none follows from the preset.
 pub(crate) struct Given {
     pub(crate) files: Vec<PathBuf>,
-    pub(crate) size: String,
+    pub(crate) preset: String,
     pub(crate) task: Task,
     pub(crate) vocab: Option<PathBuf>,
     pub(crate) vocab_size: Option<usize>,
@@ -34,7 +34,7 @@ pub(crate) struct Given {
     pub(crate) steps: Option<u64>,
     pub(crate) batch: Option<usize>,
     pub(crate) lr: Option<f64>,
-    pub(crate) longest: Option<usize>,
+    pub(crate) max_length: Option<usize>,
     pub(crate) boundary: Boundary,
     pub(crate) field: String,
     pub(crate) skip_bad: bool,
@@ -62,17 +62,22 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let found = Corpus::open(&text.files, text.reading())?;
     found.documents().next().transpose()?;
     let all = presets();
-    let preset = all.iter().find(|preset| preset.name == given.size).with_context(|| {
+    let preset = all.iter().find(|preset| preset.name == given.preset).with_context(|| {
         let names: Vec<&str> = all.iter().map(|preset| preset.name.as_str()).collect();
-        format!("--size: there is no {:?}{}", given.size, proposal(&given.size, &names, &[]))
+        format!("--preset: there is no {:?}{}", given.preset, proposal(&given.preset, &names, &[]))
     })?;
     let mut pretrain = PretrainConfig { task: given.task, ..preset.config.clone() };
     let vocabulary = match &given.vocab {
         Some(path) => {
-            let tokenizer = Tokenizer::open(path)?;
+            let path = std::path::absolute(path)?;
+            let vocabulary = match given.cased {
+                true => Vocabulary::OfCased(path),
+                false => Vocabulary::Of(path),
+            };
+            let tokenizer = vocabulary.given().context("a path")?.open()?;
             pretrain.encoder.vocabulary = tokenizer.size() as i64;
             pretrain.mask = i64::from(tokenizer.specials().mask);
-            Vocabulary::Of(std::path::absolute(path)?)
+            vocabulary
         }
         None => {
             let tokens = given.vocab_size.unwrap_or(pretrain.encoder.vocabulary as usize);
@@ -81,9 +86,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             Vocabulary::Made { tokens, cased: given.cased }
         }
     };
-    let longest = given.longest.unwrap_or(preset.length);
+    let longest = given.max_length.unwrap_or(preset.length);
     pretrain.encoder.positions = pretrain.encoder.positions.max(longest as i64);
-    let published = preset.train();
+    let published = preset.train_config();
     let lr = match (published.lr.clone(), given.lr) {
         (Schedule::DecayFromStart { warmup, rule, .. }, Some(from)) => {
             Schedule::DecayFromStart { from, warmup, rule }
@@ -110,7 +115,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     recipe.text.anchor(None)?;
     let name = own_name(&given.files[0].with_extension(""), "texts");
-    let lines = lines(&recipe, (&given.size, found.files().len()));
+    let lines = lines(&recipe, (&given.preset, found.files().len()));
     let text = head(&name, given.seeds)?.to_toml(&recipe)?;
     let said = "# Written by tutor pretrain. Change what you like and run it again: tutor run \
                 THIS-FILE\n";
@@ -145,7 +150,9 @@ fn lines(recipe: &Recipe, (size, files): (&str, usize)) -> Vec<String> {
     let [small, gpt] = [flops::ELECTRA_SMALL, flops::GPT].map(|of| share(operations, of));
     let vocabulary = match &recipe.vocabulary {
         Vocabulary::Made { tokens, .. } => format!("{tokens} tokens at most, made of the texts"),
-        Vocabulary::Of(path) => format!("{} tokens of {}", encoder.vocabulary, path.display()),
+        Vocabulary::Of(path) | Vocabulary::OfCased(path) => {
+            format!("{} tokens of {}", encoder.vocabulary, path.display())
+        }
     };
     let length = match recipe.minutes {
         Some(minutes) => {
@@ -186,11 +193,11 @@ fn head(name: &str, seeds: u64) -> Result<Head> {
 mod tests {
     use super::*;
 
-    fn given(size: &str) -> Given {
+    fn given(preset: &str) -> Given {
         Given {
             // Tests run in the folder of the crate.
             files: vec!["src/main.rs".into()],
-            size: size.to_owned(),
+            preset: preset.to_owned(),
             task: Task::Electra,
             vocab: None,
             vocab_size: None,
@@ -199,7 +206,7 @@ mod tests {
             steps: None,
             batch: None,
             lr: None,
-            longest: None,
+            max_length: None,
             boundary: Boundary::BlankLine,
             field: "text".to_owned(),
             skip_bad: false,

@@ -14,6 +14,7 @@ use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
+use crate::text::tokens::GivenVocabulary;
 use crate::text::{pretraining, tokens};
 
 /// The keys of a recipe of kind `pretraining`, beside its head.
@@ -99,14 +100,28 @@ pub(super) enum Vocabulary {
     },
     /// That of a folder or file: `tokenizer.json` or `vocab.txt`.
     Of(PathBuf),
+    /// The same of one that is cased, of a `vocab.txt` beside which no file says so.
+    OfCased(PathBuf),
 }
 
 impl Vocabulary {
+    /// Whether upper case counts: in one that is made, or in a given one whose files do not say it.
+    fn is_cased(&self) -> bool {
+        matches!(self, Self::Made { cased: true, .. } | Self::OfCased(_))
+    }
+
     /// How a vocabulary that is made cleans text.
     pub(super) fn casing(&self) -> Casing {
+        Casing { lower_case: !self.is_cased(), ..Casing::default() }
+    }
+
+    /// The folder or file of one that is given, and whether it is cased even if no file says so.
+    pub(super) fn given(&self) -> Option<GivenVocabulary<'_>> {
         match self {
-            Self::Made { cased: true, .. } => Casing { lower_case: false, ..Casing::default() },
-            Self::Made { cased: false, .. } | Self::Of(_) => Casing::default(),
+            Self::Made { .. } => None,
+            Self::Of(path) | Self::OfCased(path) => {
+                Some(GivenVocabulary { path, cased: self.is_cased() })
+            }
         }
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn run(
     let pace = run.dir.join("pace");
     let time = (recipe.minutes, &*pace);
     let (net, pretraining) = pretraining::run_for(&setting, time, named, tokens, run)?;
-    pretraining::keep_for_others(&net, tokens, &dir)?;
-    pretraining::keep_generator(&net, tokens, &dir)?;
+    let of_tokens = (tokens, recipe.sequences.longest);
+    pretraining::keep_for_others(&net, of_tokens, &dir)?;
+    pretraining::keep_generator(&net, of_tokens, &dir)?;
     Ok(pretraining)
 }

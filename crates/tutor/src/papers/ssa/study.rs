@@ -134,16 +134,18 @@ fn differences(summary: &Summary) -> Option<Section> {
             format!("{} {}", signed(difference.value), points(difference.percentile)),
             difference.t_interval.map_or_else(|| "–".to_owned(), points),
             units,
-            match (difference.degenerate, difference.excludes_zero()) {
-                (true, _) => "no variation",
-                (false, true) => "yes",
-                (false, false) => "no",
+            match (difference.t_interval, difference.degenerate) {
+                (None, _) => "too few",
+                (Some(_), true) => "no variation",
+                (Some(_), false) if difference.excludes_zero() => "yes",
+                (Some(_), false) => "no",
             }
             .to_owned(),
         ]);
     }
     let words = "Paired by context in static mode, unpaired in conversations. A difference counts as shown \
-                 where both intervals leave out 0; no correction is made for how many are looked at.";
+                 where both intervals leave out 0, and a single conversation or context on a side is \
+                 too few for that; no correction is made for how many are looked at.";
     (!table.rows.is_empty()).then(|| {
         let section = Section::new("differences", "Differences between systems");
         section.with(Block::Text(words.to_owned())).with(Block::Table(table))
@@ -361,6 +363,22 @@ fn side_by_side(summary: &Summary) -> Option<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eval_ssa::bootstrap::Bootstrap;
+    use eval_ssa::simulate::Simulation;
+
+    #[test]
+    fn a_difference_of_single_conversations_is_not_shown() {
+        let (study, _) = Simulation { conversations: 1, ..Simulation::default() }.run();
+        let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
+        let section = differences(&Summary::of(&study, &bootstrap)).expect("differences");
+        let table = section.blocks.iter().find_map(|block| match block {
+            Block::Table(table) => Some(table),
+            _ => None,
+        });
+        for row in &table.expect("a table").rows {
+            assert_eq!(row.last().map(String::as_str), Some("too few"), "{row:?}");
+        }
+    }
 
     #[test]
     fn the_axis_of_alpha_holds_what_is_below_chance() {

@@ -151,7 +151,10 @@ fn coverage(seeds: &[Simulated]) -> Section {
         let of = |share: fn(&eval_ssa::simulate::Coverage) -> f64| -> Vec<f64> {
             seeds.iter().map(|seed| 100.0 * share(&seed.coverage[index])).collect()
         };
-        let mean = |values: &[f64]| format!("{:.1}", metrics::stats::mean(values));
+        let mean = |values: &[f64]| {
+            let mean = metrics::stats::mean(values).expect("a seed");
+            format!("{mean:.1}")
+        };
         let (percentile, small) = (of(|c| c.percentile), of(|c| c.small_sample));
         let conversations = seeds[0].coverage[index].conversations;
         table.rows.push(vec![

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use augment::policy::{Policy, Step};
 use serde::{Deserialize, Serialize};
-use ssl_core::{Config, MethodConfig};
+use ssl_core::{MethodConfig, MethodSettings};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 use vision_models::NetConfig;

@@ -86,9 +86,9 @@ pub(super) fn result(
 
 /// What a training of each row takes; nothing where it was not counted.
 fn arithmetic(trainings: &[Training]) -> Option<String> {
-    let counted = trainings.iter().filter(|training| training.cost.operations > 0);
+    let counted = trainings.iter().filter(|training| training.cost.flops > 0);
     let words: Vec<String> =
-        counted.map(|t| format!("{} {}", t.name, words::operations(t.cost.operations))).collect();
+        counted.map(|t| format!("{} {}", t.name, words::flops(t.cost.flops))).collect();
     (!words.is_empty()).then(|| format!("Arithmetic of one training: {}.", words.join(", ")))
 }
 

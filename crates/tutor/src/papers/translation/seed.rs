@@ -9,7 +9,7 @@ use data_pipeline::dialog::EncodedPairs;
 use data_pipeline::text::{MarianTokenizer, PieceTrainer};
 use dialog_models::MarianConfig;
 use dialog_models::decode::Special;
-use dialog_models::hub::MarianHub;
+use dialog_models::hub::MarianHubConfig;
 use metrics::{Bleu, Chrf};
 use report::Curve;
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,7 @@ fn keep_for_others(
     let specials = vocabulary.tokenizer.specials();
     let special = Special { never: vec![specials.pad], forced: true, ..Special::end(specials.end) };
     let network_config = network.net().config().clone();
-    let hub = MarianHub { network: network_config, special, beam: recipe.beam.clone() };
+    let hub = MarianHubConfig { network: network_config, special, beam: recipe.beam.clone() };
     Ok(hub.save(folder, network.params())?)
 }
 

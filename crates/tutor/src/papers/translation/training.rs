@@ -11,6 +11,7 @@ use dialog_models::{Marian, MarianConfig, Totals, Training, evaluate};
 use metrics::Metric;
 use torch::group::Reduce;
 use torch::{Device, Params, Tensor};
+use train::parallel::balanced_shard;
 use train::{Progress, Throughput};
 
 use super::recipe::Recipe;
@@ -83,8 +84,12 @@ impl Task for Translating<'_> {
         let set = Arc::clone(&self.train);
         let stream = Stream::shuffled(set, PackPairs, train.batch, self.seed);
         let stream = Stream { order: Order::Bucketed, ..stream };
-        let (end, share) = (Some(train.steps), processes::share());
-        let steps = Loader::start_share(vec![stream], from, end, self.recipe.workers, share);
+        let (end, share) = (train.steps, processes::share());
+        let steps = Loader::builder(vec![stream])
+            .steps(from..end)
+            .workers(self.recipe.workers)
+            .share(share)
+            .start();
         Box::new(steps.map(|step| Ok(vec![share_on_device(&step?.batches[0].data, self.device)?])))
     }
 
@@ -119,7 +124,7 @@ pub(super) fn measure(
     let mut numbers: Vec<usize> = (0..set.len().min(most)).collect();
     numbers.sort_by_key(|&i| (set.size(i), i));
     let Some(group) = processes::group() else { return of_pairs(net, set, &numbers, device) };
-    let own = train::parallel::part(numbers.len(), [group.rank(), group.size()]);
+    let own = balanced_shard(numbers.len(), group.rank(), group.size());
     let own = processes::each(|| of_pairs(net, set, &numbers[own], device))?;
     // Numbers of tokens up to 2⁵³ are whole in it.
     let sums = Tensor::from_slice(&[own.nll, own.tokens as f64]);

@@ -10,7 +10,7 @@ use electra::heads::{ClassifierConfig, HeadForm};
 use electra::pretrain::{GeneratorConfig, PretrainConfig, Task};
 use electra::{EncoderConfig, Family, LayerRates};
 use serde::{Deserialize, Serialize};
-use ssl_core::{Config, MethodConfig};
+use ssl_core::{MethodConfig, MethodSettings};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
@@ -347,7 +347,7 @@ impl Recipe {
         }
         faults.of("method", self.method.check());
         let needs = self.method.needs();
-        if needs.images || needs.numbers {
+        if needs.images || needs.continuous {
             let fault = "its method mixes samples, turns them or takes gradients of gradients: \
                          it cannot learn from texts";
             faults.add("method", fault);

@@ -1,5 +1,5 @@
-//! Pictures that are shown to a trained network one after another: decoded by loader threads while
-//! the network computes. One that does not decode is left out, with the reason.
+//! Images that are open for a trained network: decoded by loader threads while the network
+//! computes. One that does not decode is left out, with the reason.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl Collate for Seen {
 }
 
 /// Pictures that are open for a network.
-pub(super) struct Open<'a> {
+pub(super) struct OpenImages<'a> {
     pub(super) pictures: Arc<Pictures>,
     pub(super) net: &'a dyn Net,
     pub(super) evaluator: &'a Evaluator,
@@ -120,7 +120,7 @@ pub(crate) fn decoders() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get()).saturating_sub(1).max(1)
 }
 
-impl Shown for Open<'_> {
+impl Shown for OpenImages<'_> {
     fn unit(&self) -> &'static str {
         "images"
     }

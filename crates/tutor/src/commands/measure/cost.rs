@@ -1,4 +1,4 @@
-//! What something took: time, for which a GPU is waited for, and memory.
+//! What a computation costs: time, for which a GPU is waited for, and memory.
 
 use torch::{Device, Params};
 

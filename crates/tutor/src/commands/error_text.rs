@@ -1,7 +1,8 @@
-//! How an error is told to whoever called a command.
+//! The text of an error, as commands print it.
 
-/// An error and its causes, from the outermost on, but for those that the words before them hold.
-pub(crate) fn told_once(error: &anyhow::Error) -> String {
+/// An error and its causes as one text, the outermost first, without causes whose words are in it
+/// already.
+pub(crate) fn error_text(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if told.is_empty() {
@@ -20,11 +21,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_repeated_cause_is_left_out() {
         let error = Err::<(), _>(anyhow!("no such file"));
         let error = error.context("a.png: no such file (name another)").context("seed 1");
         let error = error.expect_err("an error");
-        assert_eq!(told_once(&error), "seed 1: a.png: no such file (name another)");
-        assert_eq!(told_once(&anyhow!("b").context("a")), "a: b");
+        assert_eq!(error_text(&error), "seed 1: a.png: no such file (name another)");
+        assert_eq!(error_text(&anyhow!("b").context("a")), "a: b");
     }
 }

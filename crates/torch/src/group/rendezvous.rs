@@ -1,14 +1,14 @@
-//! Where the processes of a group meet, as launchers tell them: `tutor launch`, `torchrun`, Open
-//! MPI, MPICH and Intel MPI, Slurm, indexed jobs of Kubernetes.
+//! The rendezvous of a group's processes, as launchers tell it them: `tutor launch`, `torchrun`,
+//! Open MPI, MPICH and Intel MPI, Slurm, indexed jobs of Kubernetes.
 
 use std::time::Duration;
 
-/// Where the processes of a group meet, and which of them this is.
+/// How the processes of a group find each other, and which of them this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meeting {
+pub struct Rendezvous {
     /// The machine of rank 0, by name or address.
     pub host: String,
-    /// Where the store listens.
+    /// The TCP port of the group's store.
     pub port: u16,
     /// Which process this is, counted from 0.
     pub rank: usize,
@@ -16,22 +16,22 @@ pub struct Meeting {
     pub local_rank: usize,
     /// How many processes there are.
     pub size: usize,
-    /// Whether another program serves the store at this place, as `torchrun` does; else rank 0
+    /// Whether a program outside of the group serves its store, as `torchrun` does; else rank 0
     /// serves it.
-    pub served: bool,
-    /// What tells this group from others that meet at the same place, such as the number of a
+    pub external_store: bool,
+    /// What tells this group from others with the same host and port, such as the number of a
     /// restart.
     pub name: String,
     /// How long an operation waits for the other processes.
     pub timeout: Duration,
-    /// Who said all this; none where it was no launcher.
+    /// The launcher whose variables say all this; `None` where it was no launcher.
     pub launcher: Option<Launcher>,
 }
 
 /// Variables of a launcher that make no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {fault}")]
-pub struct MeetingError {
+pub struct RendezvousError {
     /// The variable of the environment.
     pub variable: &'static str,
     /// What is wrong with it, and the way out.
@@ -41,13 +41,13 @@ pub struct MeetingError {
 /// The variables of one launcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launcher {
-    /// That of the rank.
+    /// The variable with the rank.
     pub rank: &'static str,
-    /// That of the number of processes.
+    /// The variable with the number of processes.
     pub size: &'static str,
-    /// That of the rank on its machine.
+    /// The variable with the rank among the processes of its machine.
     pub local_rank: &'static str,
-    /// What starts all processes.
+    /// The program that starts all processes, for messages.
     pub by: &'static str,
 }
 
@@ -89,49 +89,59 @@ const TIMEOUT: &str = "TUTOR_GROUP_TIMEOUT";
 /// The port where nothing says another: PyTorch's.
 const PORT: u16 = 29500;
 
-impl Meeting {
-    /// What the variables of the environment say; `None` for a process that was started alone.
-    pub fn of_environment() -> Result<Option<Self>, MeetingError> {
-        Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+impl Rendezvous {
+    /// The rendezvous that the variables of the environment describe; `None` for a process that was
+    /// started alone. See [`from_vars`](Self::from_vars).
+    ///
+    /// # Errors
+    /// If variables of a launcher are missing or make no sense.
+    pub fn from_env() -> Result<Option<Self>, RendezvousError> {
+        Self::from_vars(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    /// The same, of variables that `get` gives. The first launcher whose variables are there
-    /// counts: `RANK` with `WORLD_SIZE` (`torchrun` and `tutor launch`), Open MPI, MPICH and Intel
-    /// MPI with more than one process, Slurm with more than one task, Kubernetes' job index with
-    /// `WORLD_SIZE`. One process, and a batch script of Slurm, which has the variables of its tasks
-    /// and is none of them, are alone. `MASTER_ADDR` and `MASTER_PORT` say where the others meet;
-    /// Slurm's list of machines is read where they are missing.
+    /// The rendezvous that variables describe, each of which `get` gives by its name; `None` for a
+    /// process that was started alone. The first launcher whose variables are there counts: `RANK`
+    /// with `WORLD_SIZE` (`torchrun` and `tutor launch`), Open MPI, MPICH and Intel MPI with more
+    /// than one process, Slurm with more than one task, Kubernetes' job index with `WORLD_SIZE`.
+    /// One process, and a batch script of Slurm, which has the variables of its tasks and is none
+    /// of them, are alone. `MASTER_ADDR` and `MASTER_PORT` say where rank 0 is; Slurm's list of
+    /// machines is read where they are missing.
     ///
     /// ```
-    /// use torch::group::Meeting;
+    /// use torch::group::Rendezvous;
     /// let list = [("SLURM_PROCID", "5"), ("SLURM_NTASKS", "8"), ("SLURM_LOCALID", "1"),
     ///     ("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "node[07-08,11]"),
     ///     ("SLURM_JOB_ID", "4711")];
     /// let get = |name: &str| list.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
-    /// let meeting = Meeting::of(get)?.expect("a group");
-    /// assert_eq!((meeting.rank, meeting.size, meeting.host.as_str()), (5, 8, "node07"));
-    /// # Ok::<(), torch::group::MeetingError>(())
+    /// let rendezvous = Rendezvous::from_vars(get)?.expect("a group");
+    /// assert_eq!((rendezvous.rank, rendezvous.size, rendezvous.host.as_str()), (5, 8, "node07"));
+    /// # Ok::<(), torch::group::RendezvousError>(())
     /// ```
-    pub fn of(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, MeetingError> {
+    ///
+    /// # Errors
+    /// If variables of a launcher are missing or make no sense.
+    pub fn from_vars(
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, RendezvousError> {
         let Some(launcher) = launcher(&get)? else { return Ok(None) };
         let by_slurm = launcher == SLURM;
         let number = |variable: &'static str| match get(variable) {
             None => Ok(None),
             Some(text) => text.trim().parse::<usize>().map(Some).map_err(|_| {
                 let fault = format!("`{text}` is no number; start the processes by a launcher");
-                MeetingError { variable, fault }
+                RendezvousError { variable, fault }
             }),
         };
         let rank = number(launcher.rank)?.unwrap_or(0);
         let size = number(launcher.size)?.unwrap_or(1);
         if size == 0 {
             let fault = "is 0: it counts the processes, and there is one at least".to_owned();
-            return Err(MeetingError { variable: launcher.size, fault });
+            return Err(RendezvousError { variable: launcher.size, fault });
         }
         // Pods of a job may each work alone, whatever their numbers.
         if rank >= size && !(launcher == KUBERNETES && size == 1) {
             let fault = format!("{rank} of {} = {size} processes, counted from 0", launcher.size);
-            return Err(MeetingError { variable: launcher.rank, fault });
+            return Err(RendezvousError { variable: launcher.rank, fault });
         }
         if size == 1 {
             return Ok(None);
@@ -140,22 +150,22 @@ impl Meeting {
             Some(host) => host,
             None if by_slurm => {
                 let list = get("SLURM_JOB_NODELIST").or_else(|| get("SLURM_NODELIST"));
-                first_host(&list.unwrap_or_default()).ok_or_else(|| MeetingError {
+                first_host(&list.unwrap_or_default()).ok_or_else(|| RendezvousError {
                     variable: "SLURM_JOB_NODELIST",
                     fault: "names no machine; set MASTER_ADDR to that of rank 0".to_owned(),
                 })?
             }
             None => {
                 let fault = "is missing: set it to the name or address of rank 0's machine";
-                return Err(MeetingError { variable: "MASTER_ADDR", fault: fault.to_owned() });
+                return Err(RendezvousError { variable: "MASTER_ADDR", fault: fault.to_owned() });
             }
         };
         let port = match (number("MASTER_PORT")?, number("SLURM_JOB_ID")?) {
-            (Some(port), _) => u16::try_from(port).map_err(|_| MeetingError {
+            (Some(port), _) => u16::try_from(port).map_err(|_| RendezvousError {
                 variable: "MASTER_PORT",
                 fault: format!("{port} is no port: they go up to 65535"),
             })?,
-            // Jobs that share a machine do not meet.
+            // So that jobs that share a machine have different ports.
             (None, Some(job)) if by_slurm => 20_000 + (job % 20_000) as u16,
             (None, _) => PORT,
         };
@@ -167,7 +177,7 @@ impl Meeting {
             rank,
             local_rank: number(launcher.local_rank)?.unwrap_or(0),
             size,
-            served: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|v| v == "True"),
+            external_store: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|v| v == "True"),
             name: format!("tutor/{restart}"),
             timeout: Duration::from_secs(timeout as u64),
             launcher: Some(launcher),
@@ -188,14 +198,14 @@ impl Meeting {
 }
 
 /// The launcher whose variables count, if there is one.
-fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, MeetingError> {
+fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, RendezvousError> {
     let has = |launcher: Launcher| get(launcher.rank).is_some() && get(launcher.size).is_some();
     let several = |launcher: Launcher| {
         has(launcher) && get(launcher.size).is_some_and(|size| size.trim() != "1")
     };
     let missing = |variable: &'static str, known: &str, way_out: &str| {
         let fault = format!("is missing, though {known} is set: {way_out}");
-        Err(MeetingError { variable, fault })
+        Err(RendezvousError { variable, fault })
     };
     let both = "set both, or neither";
     // Half of what a launcher says would be a process that trains alone beside the others.
@@ -248,8 +258,10 @@ fn first_host(list: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn of(list: &[(&str, &str)]) -> Result<Option<Meeting>, MeetingError> {
-        Meeting::of(|name| list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    fn from_list(list: &[(&str, &str)]) -> Result<Option<Rendezvous>, RendezvousError> {
+        Rendezvous::from_vars(|name| {
+            list.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+        })
     }
 
     #[test]
@@ -257,7 +269,7 @@ mod tests {
         let at = [("MASTER_ADDR", "10.0.0.7"), ("MASTER_PORT", "4000")];
         let with = |own: &[(&'static str, &'static str)]| {
             let list: Vec<_> = own.iter().copied().chain(at).collect();
-            of(&list).expect("good variables").expect("a group")
+            from_list(&list).expect("good variables").expect("a group")
         };
         let torchrun = with(&[
             ("RANK", "3"),
@@ -271,10 +283,10 @@ mod tests {
             ("SLURM_STEP_ID", "0"),
         ]);
         assert_eq!((torchrun.rank, torchrun.size, torchrun.local_rank), (3, 4, 1));
-        assert!(torchrun.served && torchrun.name.ends_with("/2"));
+        assert!(torchrun.external_store && torchrun.name.ends_with("/2"));
         assert_eq!((torchrun.host.as_str(), torchrun.port), ("10.0.0.7", 4000));
         let mpi = with(&[("OMPI_COMM_WORLD_RANK", "1"), ("OMPI_COMM_WORLD_SIZE", "2")]);
-        assert_eq!((mpi.rank, mpi.size, mpi.served), (1, 2, false));
+        assert_eq!((mpi.rank, mpi.size, mpi.external_store), (1, 2, false));
         // mpirun within a task of Slurm, which is the first of two.
         let step = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "2"), ("SLURM_STEP_ID", "0")];
         let mpi = [("OMPI_COMM_WORLD_RANK", "3"), ("OMPI_COMM_WORLD_SIZE", "4")];
@@ -291,7 +303,7 @@ mod tests {
         assert_eq!((pod.rank, pod.size), (0, 8));
         let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "70001")];
         let hosts = [("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "gpu-a")];
-        let found = of(&[&slurm[..], &hosts].concat()).expect("good").expect("a group");
+        let found = from_list(&[&slurm[..], &hosts].concat()).expect("good").expect("a group");
         assert_eq!((found.host.as_str(), found.port), ("gpu-a", 30_001));
         let way_out = found.way_out();
         assert!(way_out.starts_with("SLURM_PROCID and SLURM_NTASKS say"), "{way_out}");
@@ -300,22 +312,25 @@ mod tests {
 
     #[test]
     fn a_process_alone_is_alone() {
-        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(from_list(&[]), Ok(None));
         let one = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1"), ("SLURM_STEP_ID", "0")];
-        assert_eq!(of(&one), Ok(None));
+        assert_eq!(from_list(&one), Ok(None));
         // A batch script is none of its tasks.
-        assert_eq!(of(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Ok(None));
-        // One process meets nobody.
-        assert_eq!(of(&[("RANK", "0"), ("WORLD_SIZE", "1")]), Ok(None));
-        assert_eq!(of(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]), Ok(None));
-        assert_eq!(of(&[("PMI_RANK", "0"), ("PMI_SIZE", "1")]), Ok(None));
-        assert_eq!(of(&[("JOB_COMPLETION_INDEX", "3"), ("WORLD_SIZE", "1")]), Ok(None));
-        assert_eq!(of(&[("WORLD_SIZE", "1")]), Ok(None));
+        assert_eq!(from_list(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Ok(None));
+        // One process needs no rendezvous.
+        assert_eq!(from_list(&[("RANK", "0"), ("WORLD_SIZE", "1")]), Ok(None));
+        assert_eq!(
+            from_list(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]),
+            Ok(None)
+        );
+        assert_eq!(from_list(&[("PMI_RANK", "0"), ("PMI_SIZE", "1")]), Ok(None));
+        assert_eq!(from_list(&[("JOB_COMPLETION_INDEX", "3"), ("WORLD_SIZE", "1")]), Ok(None));
+        assert_eq!(from_list(&[("WORLD_SIZE", "1")]), Ok(None));
     }
 
     #[test]
     fn variables_that_make_no_sense_are_named() {
-        let fault = |list: &[(&str, &str)]| of(list).expect_err("a fault").to_string();
+        let fault = |list: &[(&str, &str)]| from_list(list).expect_err("a fault").to_string();
         assert!(
             fault(&[("RANK", "0"), ("WORLD_SIZE", "2")]).starts_with("MASTER_ADDR: is missing")
         );

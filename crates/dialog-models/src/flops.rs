@@ -16,10 +16,10 @@ impl Seq2SeqConfig {
     ///
     /// // Long responses to short contexts: twice the parameters that a token goes through.
     /// let config = Seq2SeqConfig::plain(8192, 256, 4, [1, 6]);
-    /// let each = config.operations(1, 1000) as f64 / 1000.0;
+    /// let each = config.flops(1, 1000) as f64 / 1000.0;
     /// assert!((1.0..1.3).contains(&(each / (2.0 * config.parameters() as f64))));
     /// ```
-    pub fn operations(&self, context: usize, response: usize) -> u64 {
+    pub fn flops(&self, context: usize, response: usize) -> u64 {
         let [h, v] = [self.hidden, self.vocabulary].map(i64::unsigned_abs);
         let [read, written] = [context as u64, response as u64];
         let blocks = [self.encoder_blocks, self.decoder_blocks].map(i64::unsigned_abs);

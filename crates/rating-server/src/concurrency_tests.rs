@@ -1,4 +1,4 @@
-//! Cases O-32 to O-34 and their kin, on the database itself.
+//! Seats and votes under concurrent raters, on the database itself.
 
 use crate::answers::{self, Given, Taken};
 use crate::error::{Error, Result};

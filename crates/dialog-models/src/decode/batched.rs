@@ -40,7 +40,7 @@ pub type Decode<'a> = dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Cand
 /// Each of `nets` works in a thread of its own, on the CPU on one core; they are one network
 /// ([`Params::sharing`](torch::Params::sharing)). What is in a batch follows from the contexts
 /// alone, so that the number of networks changes no bit. Panics if there is no network.
-pub fn many(
+pub fn decode_batched(
     nets: &mut [Box<dyn Autoregressive + Send>],
     prompts: &[Prompt<'_>],
     copies: usize,

@@ -1,4 +1,4 @@
-//! What a classifier says of texts in memory.
+//! Classifies texts that are in memory.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,7 +10,7 @@ use crate::run::experiment::{Answer, Predictor};
 
 /// Shows a classifier texts, each of which is judged for itself; hands the answers to `take`, some
 /// at a time, in order. `what` are the texts, in the plural.
-pub(crate) fn ask(
+pub(crate) fn classify_texts(
     network: &dyn Predictor,
     what: &str,
     texts: &[impl AsRef<str>],

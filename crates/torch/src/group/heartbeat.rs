@@ -1,12 +1,12 @@
-//! Who is there: each process beats in the group's store from a thread of its own, so that one
-//! whose heart stands still can be named when an operation fails.
+//! Heartbeats: each process counts up a number in the group's store from a thread of its own, so
+//! that one whose number stands still can be named when an operation fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::meeting::Meeting;
+use super::rendezvous::Rendezvous;
 use crate::ffi::group::Store;
 
 /// From one beat to the next.
@@ -22,9 +22,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The key of what is known about a process that is gone.
 const VERDICT: &str = "verdict";
 
-/// The beats of a group, and what they tell.
+/// The heartbeats of a group, and what they tell.
 #[derive(Debug)]
-pub(super) struct RollCall {
+pub(super) struct Heartbeat {
     store: Arc<Mutex<Store>>,
     /// Whether the store has once not answered.
     unreachable: AtomicBool,
@@ -38,13 +38,17 @@ pub(super) struct RollCall {
     heart: Option<JoinHandle<()>>,
 }
 
-impl RollCall {
+impl Heartbeat {
     /// Waits until all processes are there. `watched` is a connection for the thread that beats.
-    pub(super) fn begin(store: Store, watched: Store, meeting: &Meeting) -> Result<Self, String> {
-        let &Meeting { rank, size, timeout, .. } = meeting;
+    pub(super) fn begin(
+        store: Store,
+        watched: Store,
+        rendezvous: &Rendezvous,
+    ) -> Result<Self, String> {
+        let &Rendezvous { rank, size, timeout, .. } = rendezvous;
         let stop = Arc::new(AtomicBool::new(false));
         let verdict = Arc::new(OnceLock::new());
-        let mut call = Self {
+        let mut heartbeat = Self {
             store: Arc::new(Mutex::new(store)),
             unreachable: AtomicBool::new(false),
             rank,
@@ -55,11 +59,11 @@ impl RollCall {
             stop: stop.clone(),
             heart: None,
         };
-        call.add(beat(rank), 1)?;
+        heartbeat.add(beat(rank), 1)?;
         let began = Instant::now();
         loop {
             let missing = (0..size)
-                .map(|r| Ok((r, call.add(beat(r), 0)?)))
+                .map(|r| Ok((r, heartbeat.add(beat(r), 0)?)))
                 .filter_map(|found: Result<_, String>| match found {
                     Ok((r, 0)) => Some(Ok(r)),
                     Ok(_) => None,
@@ -74,7 +78,7 @@ impl RollCall {
                 return Err(format!(
                     "{} not come within {seconds} s; {}",
                     ranks(&missing, "has", "have"),
-                    meeting.way_out()
+                    rendezvous.way_out()
                 ));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -93,8 +97,8 @@ impl RollCall {
                 std::thread::park_timeout(BEAT);
             }
         });
-        call.heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
-        Ok(call)
+        heartbeat.heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
+        Ok(heartbeat)
     }
 
     /// The connection of the thread that computes, while all is well.
@@ -203,7 +207,7 @@ impl RollCall {
     }
 }
 
-impl RollCall {
+impl Heartbeat {
     /// The verdict after an accusation. Another process may have been faster, and its verdict
     /// follows its accusation by a moment; it may also have ended in that moment.
     fn first_verdict(&self) -> Result<Option<String>, String> {
@@ -226,7 +230,7 @@ impl RollCall {
     }
 }
 
-impl Drop for RollCall {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop();
         let Some(heart) = self.heart.take() else { return };

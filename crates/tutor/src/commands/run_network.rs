@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use torch::Device;
 use torch::device::gpus;
 
+use super::device::DeviceArg;
 use crate::papers;
 use crate::run::experiment::Predictor;
 use crate::run::folder;
@@ -14,30 +15,29 @@ use crate::text::published::{self, Names};
 
 /// Which network of which run.
 #[derive(clap::Args)]
-pub(crate) struct Which {
-    /// The folder of a run, as `runs/noisy-student/latest`.
+pub(crate) struct RunNetwork {
+    /// Folder of a run, as `runs/noisy-student/latest`.
     run: PathBuf,
     #[command(flatten)]
-    choice: Choice,
+    choice: NetworkChoice,
 }
 
 /// Which network of a run, and how it is run.
 #[derive(clap::Args, Clone)]
-pub(crate) struct Choice {
-    /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the recipe's main
-    /// one by default.
+pub(crate) struct NetworkChoice {
+    /// Network of the run: `teacher`, `student-1`, ..., or the name of a row; the recipe's main one
+    /// by default.
     #[arg(long)]
     model: Option<String>,
-    /// Of which seed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Width and height to which images are brought, as `64x48`, or `64` for a square; those of the
-    /// run by default, since a network answers otherwise at another size than it was trained at.
+    /// Seed of the run whose network is taken.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    run_seed: u64,
+    /// Width and height in pixels to which images are resized, as `64x48`, or `64` for a square; by
+    /// default the size of the training, as a network answers differently at another one.
     #[arg(long, value_name = "WxH", value_parser = size)]
-    size: Option<(u32, u32)>,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto`.
-    #[arg(long, default_value = "auto")]
-    device: String,
+    image_size: Option<(u32, u32)>,
+    #[command(flatten)]
+    device: DeviceArg,
 }
 
 /// `64x48`, or `64` for a square.
@@ -52,7 +52,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 /// The classifier of texts that is asked for, on a device: of a run, by its folder, or a published
 /// one.
 pub(crate) fn classifier(asked: &str, device: &str) -> Result<Box<dyn Predictor>> {
-    let choice = Choice::of_row(None, 1, device);
+    let choice = NetworkChoice::of_row(None, 1, device);
     if Path::new(asked).join("recipe.toml").is_file() {
         return Ok(choice.load(Path::new(asked))?.0);
     }
@@ -60,24 +60,24 @@ pub(crate) fn classifier(asked: &str, device: &str) -> Result<Box<dyn Predictor>
     Ok(Box::new(network))
 }
 
-impl Which {
+impl RunNetwork {
     /// Loads it; with it, what it is in words. On a machine with several GPUs, the process that has
     /// this `place` among several on it takes the GPU of that number, where none is named.
     pub(crate) fn load(&self, place: Option<usize>) -> Result<(Box<dyn Predictor>, String)> {
         let mut choice = self.choice.clone();
-        if let (Some(place), "auto") = (place, choice.device.as_str())
+        if let (Some(place), "auto") = (place, choice.device.name())
             && let count @ 1.. = gpus()
         {
-            choice.device = format!("cuda:{}", place % count);
+            choice.device = DeviceArg::named(&format!("cuda:{}", place % count));
         }
         choice.load(&self.run)
     }
 }
 
-impl Choice {
+impl NetworkChoice {
     /// A row of a run, of one of its seeds.
-    pub(crate) fn of_row(model: Option<String>, seed: u64, device: &str) -> Self {
-        Self { model, seed, size: None, device: device.to_owned() }
+    pub(crate) fn of_row(model: Option<String>, run_seed: u64, device: &str) -> Self {
+        Self { model, run_seed, image_size: None, device: DeviceArg::named(device) }
     }
 
     /// The name that is asked for.
@@ -87,12 +87,12 @@ impl Choice {
 
     /// The device that it runs on.
     pub(crate) fn device(&self) -> Result<Device> {
-        super::device::chosen(&self.device)
+        self.device.chosen()
     }
 
-    /// The size that images are brought to, if it is not the network's own.
-    pub(crate) fn size(&self) -> Option<(u32, u32)> {
-        self.size
+    /// Width and height in pixels to which images are resized, if not to the network's own size.
+    pub(crate) fn image_size(&self) -> Option<(u32, u32)> {
+        self.image_size
     }
 
     /// Loads a network of a run; with it, what it is in words.
@@ -100,21 +100,21 @@ impl Choice {
         let (text, started) = folder::read(run)?;
         let experiment = papers::resolve(&text, false, true, &[])
             .with_context(|| run.join("recipe.toml").display().to_string())?;
-        let seed = seed_dir(run, self.seed);
+        let seed = seed_dir(run, self.run_seed);
         ensure!(
             seed.is_dir(),
             "{} has no seed {}; its seeds are {:?}",
             run.display(),
-            self.seed,
+            self.run_seed,
             started.seeds
         );
         let device = self.device()?;
         let mut predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
-        if let Some(size) = self.size {
+        if let Some(size) = self.image_size {
             predictor.resize(size)?;
         }
         let (name, of) = (predictor.about(), &experiment.head().name);
-        let about = format!("{name} of {of} (seed {})", self.seed);
+        let about = format!("{name} of {of} (seed {})", self.run_seed);
         Ok((predictor, about))
     }
 }

@@ -1,4 +1,4 @@
-//! Which network that replies a command talks to, and how it chooses its words.
+//! The network that replies, which a command talks to, and how it samples.
 
 use std::path::{Path, PathBuf};
 
@@ -6,53 +6,55 @@ use anyhow::{Result, bail};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
 use weights::find::{Places, find};
 
+use super::device::DeviceArg;
 use super::precision::Precision;
 use super::ranges;
 use super::refusal::RefusalArgs;
-use super::which::Choice as Network;
+use super::run_network::NetworkChoice;
 use crate::dialog::responder::{Choice, Responder};
 
-/// Tokens of a reply of published weights.
+/// The maximum tokens of a reply of published weights, by default.
 const ROOM: u16 = 128;
 
-/// Which network, and how it chooses its words.
+/// A network that replies, and how it samples.
 #[derive(Clone, clap::Args)]
-pub(super) struct Whom {
-    /// The folder of a run of the paper Meena, as `runs/meena/latest`.
+pub(super) struct ReplyNetwork {
+    /// Folder of a run of the paper Meena, as `runs/meena/latest`.
     #[arg(required_unless_present = "weights", conflicts_with = "weights")]
     run: Option<PathBuf>,
     /// Talk to a published GPT-2 or DialoGPT: its folder, or its name in the hub's cache, as
     /// `microsoft/DialoGPT-small`.
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "seed"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "run_seed"])]
     weights: Option<String>,
-    /// The folder with the vocabulary of `--weights`; that of the weights by default.
+    /// Folder with the vocabulary of `--weights`; that of the weights by default.
     #[arg(long, value_name = "DIR", requires = "weights")]
-    vocabulary: Option<PathBuf>,
+    vocab: Option<PathBuf>,
     /// Rank the replies of `--weights` by how well this network, trained on dialogues in reverse,
-    /// tells the context from them (maximum mutual information): its folder, or its name in the
+    /// predicts the context from them (maximum mutual information): its folder, or its name in the
     /// hub's cache.
     #[arg(long, value_name = "MODEL", requires = "weights", conflicts_with = "run")]
     mmi: Option<String>,
-    /// Which row of the run; the one of the lowest perplexity on the validation part by default.
+    /// Row of the run; by default the one with the lowest perplexity on the validation part.
     #[arg(long, value_name = "ROW")]
     model: Option<String>,
-    /// Which seed of the run.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How many replies are drawn: the best one is given. With 1, words appear as they are drawn.
+    /// Seed of the run whose network is taken.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    run_seed: u64,
+    /// Draw N replies and give the best one. With 1, words appear as they are drawn.
     #[arg(long, value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     candidates: u16,
-    /// How daring words are chosen: 0 takes the likeliest, 1 draws them as they were learned.
+    /// Sampling temperature: 0 always takes the likeliest token, 1 samples from the learned
+    /// distribution.
     #[arg(long, value_name = "T", default_value_t = 0.88, value_parser = ranges::from_0)]
     temperature: f64,
-    /// Draw from the K likeliest tokens only.
+    /// Sample from the K likeliest tokens only.
     #[arg(long, value_name = "K", value_parser = ranges::count::<usize>)]
     top_k: Option<usize>,
-    /// Draw from the fewest likeliest tokens whose probabilities are P together (nucleus).
+    /// Sample from the fewest tokens whose probabilities add up to P (nucleus sampling).
     #[arg(long, value_name = "P", value_parser = ranges::factor)]
     top_p: Option<f64>,
-    /// Tokens of a reply at most; as many as the network was made for by default, 128 for
+    /// Maximum tokens of a reply; by default as many as the network was trained for, 128 for
     /// `--weights`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
@@ -60,19 +62,18 @@ pub(super) struct Whom {
     refusal: RefusalArgs,
     #[command(flatten)]
     precision: Precision,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto`.
-    #[arg(long, default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: DeviceArg,
 }
 
-impl Whom {
+impl ReplyNetwork {
     fn sampling(&self) -> Sampling {
         Sampling { temperature: self.temperature, top_k: self.top_k, nucleus: self.top_p }
     }
 
     /// Loads the network.
     pub(super) fn open(&self) -> Result<Responder> {
-        let (words, judge) = self.refusal.of_replies(&self.device)?;
+        let (words, judge) = self.refusal.of_replies(self.device.name())?;
         let mut found = self.found()?;
         self.precision.bring(&mut found)?;
         found.refuse(words, judge);
@@ -85,8 +86,8 @@ impl Whom {
             let found = find(asked, &Places::of_user())?.path;
             let beside = if found.is_dir() { Some(&*found) } else { found.parent() };
             let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
-            let vocabulary = self.vocabulary.as_deref().or(beside).unwrap_or(Path::new("."));
-            let device = super::device::chosen(&self.device)?;
+            let vocabulary = self.vocab.as_deref().or(beside).unwrap_or(Path::new("."));
+            let device = self.device.chosen()?;
             let (room, reverse) = (usize::from(room), self.mmi.as_deref());
             return Responder::published(asked, vocabulary, room, reverse, device);
         }
@@ -98,7 +99,7 @@ impl Whom {
                 run.display()
             );
         }
-        let network = Network::of_row(self.model.clone(), self.seed, &self.device);
+        let network = NetworkChoice::of_row(self.model.clone(), self.run_seed, self.device.name());
         let (found, about) = network.load(run)?;
         match found.into_any().downcast() {
             Ok(responder) => Ok(*responder),
