@@ -52,11 +52,16 @@ impl Records {
         for system in &self.systems {
             described += usize::from(items::describe(db, seed, system)?);
         }
+        let spellings = items::spellings(db)?;
         let (mut rows, mut known) = (Vec::new(), 0);
         let numbered: HashSet<usize> = self.numbered.iter().copied().collect();
         let named = self.items.iter().enumerate().filter(|(at, _)| !numbered.contains(at));
         let mut numbers = Numbers::beside(named.map(|(_, item)| item.id.clone()).collect());
         for (at, item) in self.items.iter().enumerate() {
+            let item = match spellings.get(&item.system) {
+                Some(system) => &Item { system: system.clone(), ..item.clone() },
+                None => item,
+            };
             if self.texts_only && items::has_text(db, item)? {
                 known += 1;
             } else if numbered.contains(&at) {
@@ -99,13 +104,13 @@ pub enum Tool {
 }
 
 /// Reads the ratings of another tool. `rater` is whose they are where the file does not say it:
-/// otherwise the name of doccano's file or of Potato's folder; Label Studio's always says it. Files
-/// without responses refer to items that are in the project already; where a file with responses
-/// does not say whose they are, they are `system`'s.
+/// otherwise the name of doccano's file or of Potato's folder. Label Studio's always says it, but
+/// by numbers that are those of one server: there `rater` names the server, and `user 1` becomes
+/// `rater/user 1`. Files without responses refer to items that are in the project already; where a
+/// file with responses does not say whose they are, they are `system`'s.
 ///
 /// # Errors
-/// [`Error::Input`] names the file and the place in it; [`Error::Invalid`] when a rater is given
-/// for a file that says whose its ratings are.
+/// [`Error::Input`] names the file and the place in it; [`Error::Invalid`] when `rater` is empty.
 pub fn read_tool(
     path: &Path,
     tool: Tool,
@@ -113,9 +118,10 @@ pub fn read_tool(
     system: Option<&str>,
 ) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
-    if tool == Tool::LabelStudio && rater.is_some() {
+    if rater.is_some_and(|rater| rater.trim().is_empty()) {
         return Err(Error::invalid(
-            "Label Studio's export says whose its ratings are: leave out the rater (--rater)",
+            "the name of the rater, or of Label Studio's server, is empty: give one by --rater, or \
+             leave it out",
         ));
     }
     let text = text(path)?;
@@ -134,7 +140,12 @@ pub fn read_tool(
         }
     };
     let read = read.map_err(|error| failed(error.to_string()))?;
-    let (mut items, ratings, mut notes) = (read.items, read.ratings, read.notes);
+    let (mut items, mut ratings, mut notes) = (read.items, read.ratings, read.notes);
+    if let (Tool::LabelStudio, Some(server)) = (tool, rater) {
+        for rating in &mut ratings {
+            rating.rater = format!("{server}/{}", rating.rater);
+        }
+    }
     let nameless = items.iter_mut().filter(|item| item.system == import::UNKNOWN);
     let mut count = 0;
     for item in nameless {
@@ -271,6 +282,64 @@ fn lines<T: DeserializeOwned>(text: &str) -> std::result::Result<Vec<T>, String>
 mod tests {
     use super::*;
 
+    /// Every server of Label Studio has a `user 1`.
+    #[test]
+    fn users_of_two_servers_are_two_raters() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let export = |name: &str, choice: &str, day: u32| {
+            let path = folder.path().join(name);
+            let result =
+                format!(r#"{{"from_name": "sensible", "value": {{"choices": ["{choice}"]}}}}"#);
+            let text = format!(
+                r#"[{{"id": 7, "data": {{"response": "Hi.", "context": ["Hello?"]}},
+                    "annotations": [{{"completed_by": 1, "updated_at": "2026-05-0{day}T10:00:00Z",
+                      "result": [{result}]}}]}}]"#
+            );
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let (first, second) = (export("a.json", "yes", 1), export("b.json", "no", 2));
+        let read = |path: &Path, server: Option<&str>| {
+            read_tool(path, Tool::LabelStudio, server, Some("mine"))
+        };
+        let settings = Settings { votes: 3, ..Settings::default() };
+        let path = folder.path().join("s.db");
+        let project = crate::Project::create(&path, &settings, None).expect("new");
+        let add = |path: &Path, server: Option<&str>| {
+            project.add_records(&read(path, server).expect("an export"))
+        };
+        assert_eq!(add(&first, None).expect("a response and its rating").added, 2);
+        let done = add(&second, Some("lab")).expect("another server's");
+        assert_eq!((done.added, done.replaced), (1, 0));
+        assert_eq!(project.raters().expect("raters").len(), 2);
+        let named = read(&second, Some("lab")).expect("an export");
+        assert_eq!(named.ratings[0].rater, "lab/user 1");
+        // Without a name the second one would be a correction of the first.
+        assert_eq!(add(&second, None).expect("a correction").replaced, 1);
+        let said = read(&second, Some(" ")).expect_err("no name").to_string();
+        assert!(said.contains("--rater"), "{said}");
+    }
+
+    /// Earlier versions kept names of systems with the spaces around them.
+    #[test]
+    fn a_system_of_the_study_keeps_its_spelling() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("one.csv");
+        std::fs::write(&csv, "context,response\nDo you ski?,No\n").expect("a file");
+        let mut old = read_records(&csv, Some("one")).expect("a response");
+        old.items[0].system = " one".to_owned();
+        let path = folder.path().join("s.db");
+        let project = crate::Project::create(&path, &Settings::default(), None).expect("new");
+        assert_eq!(project.add_records(&old).expect("as it was").added, 1);
+        std::fs::write(&csv, "context,response\nDo you ski?,No\nAnd you?,Yes\n").expect("a file");
+        let new = read_records(&csv, Some(" one ")).expect("two responses");
+        let done = project.add_records(&new).expect("one more");
+        assert_eq!((done.added, done.known), (1, 1));
+        let study = project.study(crate::Names::Own).expect("a study");
+        assert!(study.items.iter().all(|item| item.system == " one"), "{:?}", study.items);
+        assert_eq!(study.items.len(), 2);
+    }
+
     #[test]
     fn files_are_read_by_their_names() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -300,9 +369,6 @@ mod tests {
         std::fs::write(&latin, b"context,response\nCaf\xe9?,ja\n").expect("a file");
         let said = read_records(&latin, Some("mine")).expect_err("Latin-1").to_string();
         assert!(said.contains("latin.csv") && said.contains("CSV UTF-8"), "{said}");
-        let export = write("export.json", "[]");
-        let said = read_tool(&export, Tool::LabelStudio, Some("Ada"), None);
-        assert!(said.expect_err("a rater").to_string().contains("--rater"));
         let said = read_records(folder.path(), Some("mine")).expect_err("a folder").to_string();
         assert!(said.contains("name the files"), "{said}");
     }

@@ -53,7 +53,9 @@ pub(crate) fn ratings(
                     if answers::is_decided(db, item)? {
                         return Err(Error::Invalid(format!(
                             "{:?} answers {:?} otherwise than before, and that item has been \
-                             decided: take the decision back first",
+                             decided: take the decision back first; if it is somebody else of \
+                             that name, as a user of another server is, name the raters of each \
+                             file differently by --rater",
                             rating.rater, rating.item
                         )));
                     }
@@ -63,7 +65,8 @@ pub(crate) fn ratings(
                     let Rating { item, rater, .. } = rating;
                     return Err(Error::Invalid(format!(
                         "{rater:?} has answered {item:?} already, and otherwise: name the raters of \
-                         each file differently"
+                         each file differently by --rater (with Label Studio, a name for the \
+                         server)"
                     )));
                 }
             }
@@ -323,8 +326,9 @@ mod tests {
         let done = add(&second, true).expect("a correction");
         assert_eq!((done.added, done.replaced, done.known, done.late), (0, 1, 1, 0));
         let answers = || -> Vec<Answer> {
-            let study = project.study(Names::Own).expect("a study");
-            study.ratings.into_iter().map(|rating| rating.answer).collect()
+            let mut ratings = project.study(Names::Own).expect("a study").ratings;
+            ratings.sort_by(|a, b| a.item.cmp(&b.item));
+            ratings.into_iter().map(|rating| rating.answer).collect()
         };
         assert_eq!(answers(), [Label::Specific.into(), Label::Sensible.into()]);
         // An older export changes nothing, and a skip gives its vote back.
@@ -338,6 +342,7 @@ mod tests {
         for newest_counts in [false, true] {
             let said = add(&other, newest_counts).expect_err("two answers").to_string();
             assert!(said.contains("already, and otherwise"), "{said}");
+            assert!(said.contains("by --rater (with Label Studio"), "{said}");
         }
         assert_eq!(answers().len(), 2);
     }

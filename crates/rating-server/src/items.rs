@@ -7,6 +7,7 @@ use crate::settings;
 use eval_ssa::{CheckKind, Item, Pair, System, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// The longest text of a response or a turn, in characters.
 const LONGEST: usize = 20_000;
@@ -126,6 +127,22 @@ pub(crate) fn describe(db: &Connection, seed: u64, about: &System) -> Result<boo
         )?
         .execute((&about.description, about.perplexity, id))?;
     Ok(changed == 1)
+}
+
+/// Names of systems that have spaces around them, as files of earlier versions may hold, by the
+/// same without these. Those of which both are there are left out.
+pub(crate) fn spellings(db: &Connection) -> Result<HashMap<String, String>> {
+    let mut statement = db.prepare_cached("SELECT name FROM system ORDER BY id")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
+    let mut spellings = HashMap::new();
+    for name in &names {
+        let bare = name.trim();
+        if !names.iter().any(|other| other == bare) {
+            spellings.entry(bare.to_owned()).or_insert_with(|| name.clone());
+        }
+    }
+    Ok(spellings)
 }
 
 /// Whether the project has an item with this id, context and response.

@@ -113,15 +113,56 @@ fn prompt(guideline: &Guideline, item: &Item) -> String {
     )
 }
 
-/// What the last line that is not empty says, as a whole or behind its last colon; `None` if it is
-/// none of the three.
+/// Words before a colon that a label follows: `Final answer: not sensible`.
+const LEADS: [&str; 15] = [
+    "answer",
+    "assessment",
+    "category",
+    "classification",
+    "conclusion",
+    "decision",
+    "evaluation",
+    "judgement",
+    "judgment",
+    "label",
+    "rating",
+    "result",
+    "short",
+    "summary",
+    "verdict",
+];
+
+/// Words with which what stands before the colon says the contrary.
+const DENIALS: [&str; 9] =
+    ["cannot", "incorrect", "neither", "never", "no", "nor", "not", "without", "wrong"];
+
+/// The most words before the colon.
+const LONGEST_LEAD: usize = 4;
+
+/// Whether what stands before a colon says that a label follows.
+fn is_lead(text: &str) -> bool {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let words: Vec<String> =
+        text.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect();
+    let denies = |word: &String| {
+        DENIALS.contains(&word.as_str()) || word.ends_with("n't") || word.ends_with("n’t")
+    };
+    let says = words.last().is_some_and(|last| LEADS.contains(&last.as_str()));
+    says && words.len() <= LONGEST_LEAD && !words.iter().any(denies)
+}
+
+/// What the last line that is not empty says, as a whole or behind its last colon, before which a
+/// few words announce it; `None` if it is none of the three.
 fn label(output: &str) -> Option<Label> {
     let last = output.lines().rev().find(|line| !line.trim().is_empty())?;
     let said = |text: &str| {
         let plain = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         WORDS.into_iter().find(|(words, _)| plain == *words).map(|(_, label)| label)
     };
-    said(last).or_else(|| said(last.rsplit_once([':', '：'])?.1))
+    said(last).or_else(|| {
+        let (lead, label) = last.rsplit_once([':', '：'])?;
+        if is_lead(lead) { said(label) } else { None }
+    })
 }
 
 #[cfg(test)]
@@ -136,7 +177,22 @@ mod tests {
         assert_eq!(of("\"Not sensible\""), Some(Label::NotSensible));
         assert_eq!(of("It is vague.\n**Final answer: Sensible, but not specific**"), None);
         assert_eq!(of("Hm.\n**Final answer: not sensible.**"), Some(Label::NotSensible));
+        for line in
+            ["Verdict: not sensible", "- **Label:** not sensible", "My own judgment： not sensible"]
+        {
+            assert_eq!(of(line), Some(Label::NotSensible), "{line}");
+        }
         // What only mentions a label is not one.
+        for line in [
+            "I would not call it: sensible and specific",
+            "Not my answer: sensible and specific",
+            "It isn't the label: sensible and specific",
+            "After some thought, this is my answer: sensible and specific",
+            "I wonder: sensible and specific",
+            ": sensible and specific",
+        ] {
+            assert_eq!(of(line), None, "{line}");
+        }
         assert_eq!(of("It is not sensible to say."), None);
         assert_eq!(of("sensible"), None);
         assert_eq!(of(""), None);

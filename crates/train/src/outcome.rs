@@ -82,7 +82,11 @@ pub enum FitError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The evaluation does not give the metric by which the best checkpoint is chosen.
-    #[error("select_by: the evaluation gives no `{metric}`; it gives {}", given.join(", "))]
+    #[error(
+        "the best checkpoint is to be chosen by `{metric}`, which the evaluation does not give; it \
+         gives {}",
+        given.join(", ")
+    )]
     NoMetric {
         /// The name that was asked for.
         metric: String,

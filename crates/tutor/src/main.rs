@@ -174,6 +174,7 @@ mod tests {
             (vocabulary, &[("--characters", &["0"], count)]),
             ("fit --labeled a", &[("--minutes", &["nan", "0", "-1"], above)]),
             ("fit --text a", &[("--minutes", &["inf"], above)]),
+            ("fit --text a", &[("--max-length", &["4"], "5 or more")]),
             (
                 "finetune tag --train a --test b --weights c",
                 &[

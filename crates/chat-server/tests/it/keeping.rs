@@ -58,14 +58,21 @@ fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
     served.complete("", &json!({ "messages": messages }));
     let named = json!({ "conversation": "c-1", "top_k": -1, "max_tokens": 5.0, "seed": 1.0 });
     served.complete("a b", &named);
+    // What is no name of a conversation is something else of OpenAI's clients, and ignored.
+    let others = [json!({ "id": "x" }), json!("a b"), json!("a@b"), json!("x".repeat(65))];
+    for other in &others {
+        let reply = served.complete("a b", &json!({ "conversation": other }));
+        assert_eq!(reply.status, 200, "{other}");
+    }
     served.complete("an awful word", &json!({}));
     served.complete("fail", &json!({}));
     let text = std::fs::read_to_string(&file).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines.len(), 4 + others.len(), "{text}");
     let fourth = serde_json::from_str::<Item>(lines[3]).expect("an item");
     assert_eq!((&*fourth.conversation, fourth.seed), ("c-1", Some(1)));
     let item = |line: &str| -> Item { serde_json::from_str(line).expect("an item") };
+    assert!(lines[4..].iter().map(|line| item(line)).all(|item| item.conversation == item.id));
     let (first, second) = (item(lines[0]), item(lines[1]));
     assert_eq!((first.mode, &*first.conversation, first.turn), (Mode::Interactive, "c-1", 3));
     assert_eq!((&*first.response, first.seed), ("How\nare you?", Some(7)));

@@ -35,8 +35,8 @@
 //! | folders with the same folders in them, no images beside, and most of them called as parts | the same |
 //! | the same, and fewer of them called as parts | noted |
 //! | images beside the class folders | an error |
-//! | one of the tables above beside the class folders, with other labels than their names | an error that names both ways |
-//! | such a table that cannot be read, or none of whose files are there | noted |
+//! | one of the tables above beside the class folders, or the only table there, that splits the images otherwise than they do | an error that names both ways |
+//! | such a table that cannot be read, none of whose files are there, or that `tutor predict` wrote (`label`, `confidence`) | noted |
 //! | fixed classes (those of the training images, for a test folder) | may be absent; any other is an error |
 //!
 //! **Parquet.**
@@ -46,7 +46,7 @@
 //! | one of the numbered files of a set is missing (`train-00000-of-00002.parquet` alone) | an error that names it |
 //! | a row without the bytes of an image | as a bad image; an error if all are so |
 //! | labels that are lists, or numbers with a fraction | an error |
-//! | another column that may be the labels | noted; a column called `label` comes first, then others called alike, then the only one of class labels |
+//! | another column that may be the labels | noted; a column called `label` comes first, then `labels`, `class`, `class_name`, `fine_label`, then the only one of class labels, then `category`, `target`, `digit`, `y` |
 //! | files that number their class labels differently | each is read by its own names; noted |
 //!
 //! **Tables.** A header names the columns (`file`, `file_name`, `path`, `image`, ... and `label`,
@@ -88,6 +88,7 @@
 //! its path below the folder, as the table has it, or of Parquet the file and what the image was
 //! called, if that is told and no other image is called so; else the file and the row.
 
+mod beside;
 mod columns;
 mod content;
 mod known;
@@ -117,7 +118,6 @@ use content::{Content, Fault};
 use known::Known;
 use layout::{Layout, first_part};
 use listing::Listed;
-use places::Places;
 use set::{Entry, Place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -279,6 +279,7 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         listing::below(folder, dir, &mut files)?;
     }
     let found = look(files, options);
+    let beside = table.clone().or_else(|| beside::only_table(&loose));
     let loose = loose.into_iter().map(|path| Listed { id: listing::id(&path, dir), path });
     let loose = look(loose.collect(), options);
     let loose: Vec<&Path> = loose
@@ -307,8 +308,10 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         return Err(missing(first, fault, "move it into the folder of its class, or away"));
     }
     let mut notes = images.notes();
-    if let (false, Some(table)) = (images.classes.is_empty(), &table) {
-        notes.extend(beside_classes(table, dir, options)?);
+    // A single folder with another table is told of as one class.
+    let least = if table.is_some() { 1 } else { 2 };
+    if let Some(beside) = beside.filter(|_| images.classes.len() >= least) {
+        notes.extend(beside::look(&beside, dir, options)?);
     }
     if images.classes.is_empty() {
         published::refuse(dir)?;
@@ -338,42 +341,4 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         return Err(missing(dir, "no images in class folders", "name a folder of images"));
     }
     set.checked(images.meant(dir).as_deref())
-}
-
-/// Looks at a table beside class folders. An error if it has other labels than the names of the
-/// folders; a note if it is none of their images.
-fn beside_classes(
-    table: &Path,
-    dir: &Path,
-    options: &FolderOptions,
-) -> Result<Option<String>, DataError> {
-    let roots = [dir];
-    let places = Places::new(&roots);
-    let passed_over = |why: String| {
-        let name = table.display();
-        Ok(Some(format!("{name} is not read, and the folders are the classes: {why}")))
-    };
-    let rows = match table::read(table, &places) {
-        Ok(rows) => rows,
-        Err(error) => return passed_over(error.to_string()),
-    };
-    let mut is_there = false;
-    for row in &rows {
-        let Ok(at) = places.find(&row.file) else { continue };
-        is_there = true;
-        let (path, label) = (at.path(), row.label.as_deref());
-        let id = listing::id(&path, dir);
-        let Some(label) = label.filter(|label| options.is_label(label)) else { continue };
-        if label == first_part(&id) {
-            continue;
-        }
-        let fault = format!(
-            "has folders of images and a table, {}, by which {id} is `{label}`: if the table has \
-             the labels, name it (`--labels {}` of `tutor fit`)",
-            table.display(),
-            table.display()
-        );
-        return Err(missing(dir, fault, "if the folders are the classes, move the table away"));
-    }
-    if is_there { Ok(None) } else { passed_over("none of its files is there".into()) }
 }

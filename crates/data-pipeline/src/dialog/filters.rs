@@ -14,7 +14,7 @@ use unicode_normalization::char::is_combining_mark;
 /// |---|---|---|
 /// | `min-subwords` | 2 | with fewer subwords |
 /// | `max-subwords` | 128 | with more subwords |
-/// | `min-alphabetic` | 0.7 | of whose characters, spaces included and marks on letters left out, a smaller share are letters |
+/// | `min-alphabetic` | 0.7 | of whose characters, spaces included and marks that are no letters left out, a smaller share are letters |
 /// | `urls` | true | with the address of a page |
 /// | `bot-name` | `bot` | whose author's name holds this, in upper or lower case; empty: none |
 /// | `max-occurrences` | 100 | whose text more messages have |
@@ -190,13 +190,15 @@ fn holds_in_any_case(text: &str, wanted: &str) -> bool {
     places.any(|place| place.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The share of letters among all characters, which marks on letters are not; 0 of nothing.
+/// The share of letters among all characters; 0 of nothing. Accents that are characters of their
+/// own do not count at all; vowel signs, as those of Hindi, are letters.
 fn share_of_letters(text: &str) -> f64 {
     let (letters, all) = if text.is_ascii() {
         (text.bytes().filter(u8::is_ascii_alphabetic).count(), text.len())
     } else {
-        let unmarked = || text.chars().filter(|&c| c.is_ascii() || !is_combining_mark(c));
-        (unmarked().filter(|c| c.is_alphabetic()).count(), unmarked().count())
+        let counts = |c: &char| c.is_ascii() || c.is_alphabetic() || !is_combining_mark(*c);
+        let counted = || text.chars().filter(counts);
+        (counted().filter(|c| c.is_alphabetic()).count(), counted().count())
     };
     if all == 0 { 0.0 } else { letters as f64 / all as f64 }
 }
@@ -234,22 +236,69 @@ fn overlap(own: &[u32], parent: &[u32]) -> f64 {
 const DOMAINS: [&str; 14] =
     ["com", "org", "net", "edu", "gov", "info", "io", "uk", "de", "fr", "ru", "ly", "tv", "biz"];
 
-/// Further ones that only count before a path, as in `youtu.be/x`: without one, `it.Is` and the
-/// like would be addresses. The rest have two letters.
-const BEFORE_PATHS: [&str; 25] = [
-    "app", "art", "blog", "chat", "cloud", "club", "dev", "eu", "gg", "link", "live", "media",
-    "news", "one", "online", "page", "pro", "shop", "site", "social", "store", "tech", "top",
-    "wiki", "xyz",
+/// Hosts of short links whose last part is none of [`DOMAINS`]. They count with a path alone.
+const SHORTENERS: [&str; 34] = [
+    "amzn.to",
+    "apple.co",
+    "bbc.in",
+    "bit.do",
+    "cnn.it",
+    "db.tt",
+    "discord.gg",
+    "dlvr.it",
+    "fb.me",
+    "flic.kr",
+    "forms.gle",
+    "g.co",
+    "goo.gl",
+    "ift.tt",
+    "instagr.am",
+    "is.gd",
+    "lnkd.in",
+    "m.me",
+    "nyti.ms",
+    "pin.it",
+    "rb.gy",
+    "redd.it",
+    "spoti.fi",
+    "t.co",
+    "t.me",
+    "tmblr.co",
+    "tr.im",
+    "v.gd",
+    "wa.me",
+    "wapo.st",
+    "wp.me",
+    "x.co",
+    "yhoo.it",
+    "youtu.be",
 ];
 
-/// Words of two letters that stand between points and strokes, as in `him.he/she`, and are the last
-/// part of no host's name.
-const NO_DOMAINS: [&str; 8] = ["he", "if", "of", "on", "or", "up", "us", "we"];
+/// Countries that end a host's name of three parts before a path, as in `news.example.nl/x`. Those
+/// that are words (`it`) or endings of files (`py`) are not here.
+const COUNTRIES: [&str; 20] = [
+    "au", "ca", "ch", "cn", "cz", "dk", "eu", "fi", "gr", "hu", "jp", "kr", "mx", "nl", "nz", "ro",
+    "sk", "tr", "ua", "za",
+];
 
-/// Whether a host with a path may end so: `be`, `co`, `it`.
-fn is_before_path(last: &str) -> bool {
-    let is_country = last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_lowercase());
-    is_country && !NO_DOMAINS.contains(&last) || BEFORE_PATHS.contains(&last)
+/// What stands before any country in such a name, as in `example.co.in/x`.
+const REGISTRIES: [&str; 8] = ["ac", "co", "com", "edu", "gob", "gov", "net", "org"];
+
+/// Whether this is a host's name where a path follows it. Two parts alone may be names of files or
+/// words, as in `main.rs/lib.rs` and `fine.so/and`.
+fn is_before_path(host: &str) -> bool {
+    let is = |short: &&str| {
+        host.strip_suffix(short).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    if SHORTENERS.iter().any(is) {
+        return true;
+    }
+    let mut labels = host.rsplit('.');
+    let (Some(last), Some(second), Some(_)) = (labels.next(), labels.next(), labels.next()) else {
+        return false;
+    };
+    let may_be_country = last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_lowercase());
+    COUNTRIES.contains(&last) || may_be_country && REGISTRIES.contains(&second)
 }
 
 /// Whether a text on one line holds the address of a page.
@@ -293,7 +342,7 @@ fn has_url_word(text: &str) -> bool {
             !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
         let mut names = labels.clone();
-        let is_last = DOMAINS.contains(&last) || !path.is_empty() && is_before_path(last);
+        let is_last = DOMAINS.contains(&last) || !path.is_empty() && is_before_path(host);
         is_last && names.next().is_some() && labels.all(is_label)
     })
 }
@@ -338,6 +387,11 @@ mod tests {
             "(redd.it/9x)",
             "t.co/x and discord.gg/x",
             "See.goo.gl/abc",
+            "(lnkd.in/e)",
+            "or v.redd.it/1",
+            "bbc.co.uk/news",
+            "at example.co.in/x",
+            "see news.example.nl/1",
         ] {
             assert!(has_url(text), "{text}");
         }
@@ -356,6 +410,16 @@ mod tests {
             "t.co",
             "src/main.rs",
             "U.S./U.K.",
+            "Node.js/Express",
+            "main.rs/lib.rs",
+            "README.md/LICENSE",
+            "README.en.md/LICENSE",
+            "app.test.py/app.py",
+            "types.d.ts/index.js",
+            "Safari.app/Contents",
+            "B.Sc/M.Sc",
+            "That is fine.so/and",
+            "not.co/x",
         ] {
             assert!(!has_url(text), "{text}");
         }
@@ -382,6 +446,8 @@ mod tests {
         // Marks on letters are no characters of their own: 7 letters of 9 characters.
         let marked = "a\u{35f}b\u{35f}c\u{35f} e\u{35f}f\u{35f}g\u{35f}h\u{35f}!";
         assert_eq!(reason("a", marked, None, 1), None);
+        // Vowel signs are letters: 18 of 23 characters, 9 of 14 if they were none.
+        assert_eq!(reason("a", "मैं दिल्ली में रहता हूँ।", None, 1), None);
         // 4 of 5 trigrams, and 3 of 4.
         let parent = Some("one two three four five six");
         let same = Some(Reason::RepeatsParent);

@@ -2,7 +2,7 @@
 //! nothing here goes as deep as a tree.
 
 use super::funnel::Reason;
-use super::message::Message;
+use super::message::{Message, without_point};
 use foldhash::fast::RandomState;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -41,20 +41,9 @@ impl Forest {
             let conversation = &messages[start..end];
             for (i, message) in conversation.iter().enumerate() {
                 let doubled = i > 0 && conversation[i - 1].id == message.id;
-                above.push(match &message.parent {
-                    _ if doubled => Above::Fault(Reason::DuplicateId),
-                    None => Above::Nothing,
-                    // ConvoKit's Switchboard says so of the first message of a conversation.
-                    Some(parent) if *parent == message.id => Above::Nothing,
-                    Some(parent) => {
-                        let at = conversation.partition_point(|m| m.id < *parent);
-                        match conversation.get(at) {
-                            Some(found) if found.id == *parent => {
-                                Above::Message((start + at) as u32)
-                            }
-                            _ => Above::Fault(Reason::MissingParent),
-                        }
-                    }
+                above.push(match doubled {
+                    true => Above::Fault(Reason::DuplicateId),
+                    false => place(message, conversation, start),
                 });
             }
             start = end;
@@ -93,6 +82,24 @@ impl Forest {
             };
         }
     }
+}
+
+/// What is above a message of a conversation, whose messages are sorted by their ids and have the
+/// positions from `start` on.
+fn place(message: &Message, conversation: &[Message], start: usize) -> Above {
+    let Some(parent) = &message.parent else { return Above::Nothing };
+    let called = |id: &str| {
+        // ConvoKit's Switchboard says so of the first message of a conversation.
+        if id == message.id {
+            return Some(Above::Nothing);
+        }
+        let at = conversation.partition_point(|other| other.id.as_str() < id);
+        conversation.get(at).filter(|other| other.id == id)?;
+        Some(Above::Message((start + at) as u32))
+    };
+    // Pandas makes floats of numbers with gaps, as parents are; but `1.0` may be a name too.
+    let found = called(parent).or_else(|| called(without_point(parent)?));
+    found.unwrap_or(Above::Fault(Reason::MissingParent))
 }
 
 /// Sorts messages by conversation and id, those of one id so that the one that is kept comes first.
@@ -286,6 +293,17 @@ mod tests {
         let mut order = found.order.clone();
         order.sort_unstable();
         assert_eq!(order, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn parents_are_looked_up_as_written_and_then_as_whole_numbers() {
+        let found = forest(&[("1", None), ("2", Some("1.0")), ("3", Some("3.0"))]);
+        assert_eq!(found.above, [Above::Nothing, Above::Message(0), Above::Nothing]);
+        // Of numbered headings both may be there.
+        let found = forest(&[("1", None), ("1.0", Some("1")), ("2", Some("1.0"))]);
+        assert_eq!(found.above, [Above::Nothing, Above::Message(0), Above::Message(1)]);
+        let found = forest(&[("a", None), ("b", Some("a.0")), ("c", Some("1.0"))]);
+        assert_eq!(found.above[1..], [Above::Fault(Reason::MissingParent); 2]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct Message {
     pub conversation: String,
     /// Names the message within its conversation.
     pub id: String,
-    /// The id of the message that it replies to.
+    /// The id of the message that it replies to; `11.0` is `11` where no message is called `11.0`.
     pub parent: Option<String>,
     /// Who wrote it.
     pub author: String,
@@ -20,6 +20,12 @@ pub struct Message {
     pub text: String,
     /// The part that its conversation belongs to, where its file says so.
     pub part: Option<DialogPart>,
+}
+
+/// A whole number that is written as a float, without its point: `11` of `11.0`.
+pub(super) fn without_point(text: &str) -> Option<&str> {
+    let whole = text.strip_suffix(".0")?;
+    (!whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit())).then_some(whole)
 }
 
 impl Message {

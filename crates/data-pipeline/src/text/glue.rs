@@ -87,6 +87,16 @@ enum At {
 
 use At::{First, Last};
 
+impl At {
+    /// Its number among so many cells.
+    fn among(self, width: usize) -> usize {
+        match self {
+            First(at) => at,
+            Last(back) => width.saturating_sub(back),
+        }
+    }
+}
+
 impl Glue {
     /// All tasks, in the order of the benchmark's table.
     pub const ALL: [Self; 10] = [
@@ -173,9 +183,9 @@ impl Glue {
     ///
     /// # Errors
     /// When the file is not there, when its first line names the texts of another task, and for
-    /// rows with other columns or labels as asked. The
-    /// published training file of QQP has some of these. Of a test part no row is skipped, whatever
-    /// is asked: its predictions are to be of all.
+    /// rows with other columns or labels as asked. Unknown names are passed over, since columns are
+    /// taken by their places. The published training file of QQP has rows with other columns. Of a
+    /// test part no row is skipped, whatever is asked: its predictions are to be of all.
     pub fn read(
         self,
         folder: &Path,
@@ -197,15 +207,11 @@ impl Glue {
         };
         let width = names.as_ref().map_or(if has_names { 0 } else { 4 }, Vec::len);
         let (a, b, label) = self.columns(part);
-        let place = |at: At| match at {
-            First(at) => at,
-            Last(back) => width.saturating_sub(back),
-        };
         if let Some(names) = &names {
-            let texts: Vec<usize> = [Some(a), b].into_iter().flatten().map(place).collect();
-            self.check_names(&path, names, &texts)?;
+            self.check_names(&path, names, part)?;
         }
-        let places: Vec<usize> = [Some(a), b, label].into_iter().flatten().map(place).collect();
+        let places = [Some(a), b, label].into_iter().flatten();
+        let places: Vec<usize> = places.map(|at| at.among(width)).collect();
         let rows = tsv(lines, Some(width), &places, on_bad, &mut tally);
         let rows = rows.map_err(|error| if is_test { of_test(error) } else { error })?;
         let mut examples = Vec::with_capacity(rows.len());
@@ -249,14 +255,38 @@ impl Glue {
         }
     }
 
-    /// An error if the columns of texts are those of another task. A first line that is too short
-    /// is told of by its rows.
-    fn check_names(self, path: &Path, names: &[String], places: &[usize]) -> Result<(), DataError> {
+    /// The columns of the texts of a part among so many.
+    fn text_places(self, part: GluePart, width: usize) -> Vec<usize> {
+        let (a, b, _) = self.columns(part);
+        [Some(a), b].into_iter().flatten().map(|at| at.among(width)).collect()
+    }
+
+    /// Whether names of columns are those of the task's texts where a part has these.
+    fn names_texts(self, part: GluePart, names: &[String]) -> bool {
+        let places = self.text_places(part, names.len()).into_iter();
+        let is = |(place, wanted): (usize, &&str)| {
+            names.get(place).is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+        };
+        places.zip(self.text_names()).all(is)
+    }
+
+    /// An error if the columns of texts are those of another task. Unknown names are no fault:
+    /// columns are taken by their places. A first line that is too short is told of by its rows.
+    fn check_names(self, path: &Path, names: &[String], part: GluePart) -> Result<(), DataError> {
         let wanted = self.text_names();
+        let places = self.text_places(part, names.len());
         let found: Vec<&str> =
             places.iter().filter_map(|&place| Some(names.get(place)?.as_str())).collect();
-        let is_same = |(found, wanted): (&&str, &&str)| found.eq_ignore_ascii_case(wanted);
-        if found.len() < wanted.len() || found.iter().zip(wanted).all(is_same) {
+        if found.len() < wanted.len() || self.names_texts(part, names) {
+            return Ok(());
+        }
+        // One column may be called `sentence` in any file of pairs.
+        let mut others = Self::ALL
+            .into_iter()
+            .filter(|&other| other != self && (other.has_pairs() || wanted.len() == 1));
+        let parts = [GluePart::Train, GluePart::Test];
+        let is_of = |other: Self| parts.into_iter().any(|part| other.names_texts(part, names));
+        if !others.any(is_of) {
             return Ok(());
         }
         let quoted = |names: &[&str]| {

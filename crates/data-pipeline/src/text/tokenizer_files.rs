@@ -121,8 +121,9 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When there is no such file, when it is damaged, or when a special token is missing; for a
-    /// `vocab.txt` also when `tokenizer_class` cuts texts otherwise, when it has many tokens and
-    /// none that continues a word, and when it looks cased and no file says whether it is.
+    /// `vocab.txt` also when `tokenizer_class` (there, else in a network's `config.json`) cuts
+    /// texts otherwise, when it has many tokens and none that continues a word, and when it looks
+    /// cased and no file says whether it is.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         Self::opened(path, false)
     }

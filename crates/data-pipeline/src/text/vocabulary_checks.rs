@@ -17,10 +17,12 @@ const CLASSES: [&str; 6] = [
 ];
 
 /// Refuses a `vocab.txt` whose `tokenizer_class` cuts texts in another way; `config` is the
-/// `tokenizer_config.json` beside it, null where there is none.
+/// `tokenizer_config.json` beside it, null where there is none. A `config.json` counts if it is
+/// that of a network, which has a `model_type`.
 pub(super) fn check_class(vocabulary: &Path, config: &Value) -> Result<(), DataError> {
     const NETWORK: &str = "config.json";
-    let network = added_tokens::json_beside(vocabulary, NETWORK)?;
+    let network = added_tokens::json_beside(vocabulary, NETWORK).unwrap_or_default();
+    let network = if network["model_type"].is_string() { network } else { Value::Null };
     let all = [(CONFIG, config), (NETWORK, &network)];
     let mut said =
         all.iter().filter_map(|(file, json)| Some((file, json["tokenizer_class"].as_str()?)));

@@ -121,8 +121,9 @@ impl Squad {
     }
 
     /// The text from one token of a question's paragraph to another, as it is written there, with
-    /// the marks and format characters behind it that no token covers: vocabularies without accents
-    /// leave them out. Nothing if there are no such tokens or the last comes before the first.
+    /// the marks behind it that no token covers: vocabularies without accents leave them out. A
+    /// format character, as a zero-width space, belongs to it between such marks alone. Nothing if
+    /// there are no such tokens or the last comes before the first.
     pub fn text(&self, windows: &SquadWindows, question: u32, first: u32, last: u32) -> &str {
         let paragraph = self.questions[question as usize].paragraph as usize;
         let tokens = &windows.paragraphs[paragraph];
@@ -137,15 +138,22 @@ impl Squad {
         };
         let end = byte(last.end);
         let free = &text[end..next.map_or(text.len(), |next| byte(next.start).max(end))];
-        let behind = free.find(|c| !belongs_to_the_one_before(c)).unwrap_or(free.len());
-        text.get(byte(first.start)..end + behind).unwrap_or_default()
+        text.get(byte(first.start)..end + marks(free)).unwrap_or_default()
     }
 }
 
-/// Whether a character is a part of the one before it: a mark (category M), or invisible (Cf).
-fn belongs_to_the_one_before(c: char) -> bool {
-    c.general_category_group() == GeneralCategoryGroup::Mark
-        || c.general_category() == GeneralCategory::Format
+/// How many bytes of a text are the marks that it begins with (category M), with the format
+/// characters (Cf) between them.
+fn marks(text: &str) -> usize {
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        if c.general_category_group() == GeneralCategoryGroup::Mark {
+            end = at + c.len_utf8();
+        } else if end == 0 || c.general_category() != GeneralCategory::Format {
+            break;
+        }
+    }
+    end
 }
 
 fn of_question(

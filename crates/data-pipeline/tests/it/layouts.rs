@@ -148,8 +148,8 @@ fn what_the_header_tells_is_left_out_on_opening() {
     let real = told("real.tif").unwrap();
     assert!(real.contains("sound but not supported") && real.contains("floating-point"), "{real}");
     let alpha = told("alpha.tif").unwrap();
-    let expected = "sound but not supported (JPEG with transparency or other samples beside its \
-                    colours is not read: convert it to PNG)";
+    let expected = "sound but not supported (TIFF image: JPEG with transparency or other samples \
+                    beside its colours is not read: convert it to PNG)";
     assert!(alpha.contains(expected), "{alpha}");
     let fault = &set.skipped().iter().find(|one| one.path.ends_with("big.png")).unwrap().fault;
     assert!(fault.contains("40x30 = 1,200 pixels, more than the limit of 1,000"), "{fault}");

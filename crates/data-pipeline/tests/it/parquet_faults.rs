@@ -308,6 +308,16 @@ fn a_column_that_is_called_label_is_that_of_the_labels() {
     write_labels(&path, &[camera, ("age", [7, 3], &[])]);
     let set = open(&path, &FolderOptions::default()).unwrap();
     assert_eq!((classes(&set), set.notes().len()), (vec!["far", "near"], 0));
+    // Names that may stand for anything come after it, and are noted.
+    for weak in ["y", "digit", "target", "category"] {
+        write_labels(&path, &[(weak, [7, 3], &[]), camera]);
+        let set = open(&path, &FolderOptions::default()).unwrap();
+        assert_eq!(classes(&set), ["far", "near"], "{weak}");
+        let note = format!("labels are read from the column `camera`; `{weak}` may be meant too");
+        assert!(set.notes()[0].starts_with(&note), "{:?}", set.notes());
+        write_labels(&path, &[(weak, [7, 3], &[]), ("age", [1, 2], &[])]);
+        assert_eq!(classes(&open(&path, &FolderOptions::default()).unwrap()), ["7", "3"]);
+    }
 }
 
 #[test]

@@ -332,7 +332,8 @@ fn a_table_beside_class_folders_is_never_passed_over_in_silence() {
     // By their names alone, as in HAM10000.
     let error = open("image_id,diagnosis\na,nv\nb,mel\nc,nv\n").unwrap_err();
     assert!(error.contains("metadata.csv, by which part_1/a.png is `nv`"), "{error}");
-    assert!(error.contains("metadata.csv` of `tutor fit`"), "{error}");
+    assert!(error.contains("part_1/b.png is `mel`"), "{error}");
+    assert!(error.contains("in place of the folder, or by `--labels` for the labelled"), "{error}");
     let set = FolderSet::open(&root.join("metadata.csv"), &FolderOptions::default()).unwrap();
     assert_eq!((set.len(), set.classes().len()), (3, 2));
     // The same labels as the folders, no labels, and none of the files.
@@ -350,4 +351,67 @@ fn a_table_beside_class_folders_is_never_passed_over_in_silence() {
     std::fs::remove_dir_all(root.join("part_2")).unwrap();
     let error = open("image_id,diagnosis\na,nv\nb,mel\n").unwrap_err();
     assert!(error.contains("metadata.csv, by which"), "{error}");
+}
+
+#[test]
+fn a_table_that_splits_images_as_their_folders_do_is_no_other_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for name in ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"] {
+        save(root, name, &picture(4, 4, 1));
+    }
+    let open = |name: &str, table: &str| {
+        std::fs::write(root.join(name), table).unwrap();
+        let set = FolderSet::open(root, &FolderOptions::default()).map_err(|e| e.to_string());
+        std::fs::remove_file(root.join(name)).unwrap();
+        set
+    };
+    // The names of the folders, other words for them, and some of the images alone.
+    for table in [
+        "file,label\ncat/a.png,Cat\ncat/b.png,cat \ndog/c.png,DOG\ndog/d.png,dog\n",
+        "file,label\ncat/a.png,0\ncat/b.png,00\ndog/c.png,1\n",
+        "file,label\na,chat\nb,Chat\nd,chien\n",
+    ] {
+        let set = open("labels.csv", table).unwrap();
+        assert_eq!((set.classes(), set.notes().len()), (&["cat", "dog"].map(String::from)[..], 0));
+    }
+    for (table, told) in [
+        ("file,label\ncat/a.png,x\ncat/b.png,y\n", "cat/a.png is `x` and cat/b.png is `y`"),
+        ("file,label\ncat/a.png,x\ndog/c.png,X\n", "cat/a.png is `x` and dog/c.png is `X`"),
+    ] {
+        let error = open("labels.csv", table).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+    // What `tutor predict` wrote of these images is no truth about them.
+    let rows = "id,label,confidence,p_cat,p_dog\ncat/a.png,dog,0.6,0.4,0.6\ncat/b.png,cat,1,1,0\n";
+    let note = &open("labels.csv", rows).unwrap().notes()[0].clone();
+    assert!(note.contains("labels.csv is not read") && note.contains("confidence"), "{note}");
+    let row = |id: &str, label: &str| {
+        format!("{{\"id\": \"{id}\", \"label\": \"{label}\", \"confidence\": 0.9}}\n")
+    };
+    let rows = row("cat/a.png", "dog") + &row("cat/b.png", "cat");
+    assert_eq!(open("labels.jsonl", &rows).unwrap().notes().len(), 1);
+}
+
+#[test]
+fn the_only_table_beside_several_folders_is_looked_at_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for name in ["part_1/a.png", "part_1/b.png", "part_2/c.png"] {
+        save(root, name, &picture(4, 4, 1));
+    }
+    // The columns of HAM10000.
+    let rows = "lesion_id,image_id,dx,age\nL1,a,nv,30\nL2,b,mel,40\nL3,c,nv,50\n";
+    std::fs::write(root.join("HAM10000_metadata.csv"), rows).unwrap();
+    let open = || FolderSet::open(root, &FolderOptions::default());
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("HAM10000_metadata.csv, by which part_1/a.png is `nv`"), "{error}");
+    let whole = FolderSet::open(&root.join("HAM10000_metadata.csv"), &FolderOptions::default());
+    assert_eq!(whole.unwrap().classes(), ["mel", "nv"]);
+    // Of two tables none is chosen.
+    std::fs::write(root.join("notes.csv"), "what,when\n").unwrap();
+    assert_eq!(open().unwrap().classes(), ["part_1", "part_2"]);
+    std::fs::remove_file(root.join("HAM10000_metadata.csv")).unwrap();
+    let note = &open().unwrap().notes()[0].clone();
+    assert!(note.contains("notes.csv is not read"), "{note}");
 }

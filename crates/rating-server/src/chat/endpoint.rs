@@ -100,17 +100,22 @@ impl Chat for OpenAi {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let text = post(request, &body)?.text;
+        // Where there is no reply, the server's own words say why.
+        let or_told = |error: Error| match told(&text) {
+            Some(words) => {
+                Error::Chat(format!("its answer is no chat completion, but an error: {words}"))
+            }
+            None => error,
+        };
         let completion: Completion = serde_json::from_str(&text).map_err(|error| {
-            Error::Chat(match told(&text) {
-                Some(words) => format!("its answer is no chat completion, but an error: {words}"),
-                None => format!("its answer is no chat completion: {error}"),
-            })
+            or_told(Error::Chat(format!("its answer is no chat completion: {error}")))
         })?;
         let first = completion.choices.iter().find(|choice| choice.index == Some(0));
         let Some(choice) = first.or(completion.choices.first()) else {
-            return Err(Error::ChatEmpty);
+            return Err(or_told(Error::ChatEmpty));
         };
-        let reply = shown(&content(&choice.message.content)?)?;
+        let reply = content(&choice.message.content).and_then(|text| shown(&text));
+        let reply = reply.map_err(or_told)?;
         let finish = choice.finish_reason.as_deref();
         Ok(Reply {
             is_cut: finish == Some("length"),
@@ -121,18 +126,19 @@ impl Chat for OpenAi {
 }
 
 /// What a server says in place of a reply: the words of `{"error": {"message": "..."}}`, or of
-/// `{"error": "..."}`.
+/// `{"error": "..."}`; `None` where these are empty.
 fn told(text: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(text).ok()?;
     let words = match answer.get("error")? {
-        Value::Null => return None,
+        Value::Null | Value::Bool(false) => return None,
+        Value::Object(fields) if fields.is_empty() => return None,
         Value::String(words) => words.clone(),
         error => match error["message"].as_str() {
             Some(words) => words.to_owned(),
             None => error.to_string(),
         },
     };
-    Some(shortened(&words))
+    Some(shortened(&words)).filter(|words| !words.is_empty())
 }
 
 /// The text of a message: as it is, or of its parts that are texts.
@@ -242,7 +248,9 @@ mod tests {
         let of = |error: Value| told(&json!({ "error": error }).to_string());
         assert_eq!(of(json!({ "message": "no\n credit" })).as_deref(), Some("no credit"));
         assert_eq!(of(json!("gone")).as_deref(), Some("gone"));
-        assert_eq!(of(Value::Null), None);
+        for nothing in [Value::Null, json!(""), json!({}), json!(false)] {
+            assert_eq!(of(nothing), None);
+        }
         assert_eq!(told("{}"), None);
     }
 

@@ -179,11 +179,19 @@ fn replies_are_taken_out_of_a_completion_as_people_would_read_them() {
     let study = project.study(Names::Own).expect("records");
     let responses: Vec<&str> = study.items.iter().map(|item| item.response.as_str()).collect();
     assert_eq!(responses, ["first", "in parts", "Yes.", "I will"]);
-    let error = json!({ "error": { "message": "the model is not loaded" } }).to_string();
-    let (url, _) = stub(vec![reply("200 OK", "", &error)]);
-    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
-    let said = project.ask("other", &endpoint, &contexts, &mut |_| ()).expect_err("an error");
-    assert!(said.to_string().contains("the model is not loaded"), "{said}");
+    // What went wrong may come as an answer, with or without a list of choices.
+    let error = json!({ "message": "the model is not loaded" });
+    let empty = json!([choice(0, Value::Null, "error")]);
+    for body in [
+        json!({ "error": error }),
+        json!({ "choices": [], "error": error }),
+        json!({ "choices": empty, "error": error }),
+    ] {
+        let (url, _) = stub(vec![reply("200 OK", "", &body.to_string())]);
+        let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+        let said = project.ask("other", &endpoint, &contexts, &mut |_| ()).expect_err("an error");
+        assert!(said.to_string().contains("the model is not loaded"), "{said}");
+    }
     let elsewhere = reply("308 Permanent Redirect", "Location: http://x.example/v2\r\n", "");
     let (url, _) = stub(vec![elsewhere]);
     let said = ask(&project, &url, &self::contexts(&["f"])).0.expect_err("moved").to_string();

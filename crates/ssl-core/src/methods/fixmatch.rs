@@ -24,7 +24,7 @@ use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, View
 /// | `threshold` | 0.95 | the probability from which a prediction is a label | \[0, 1\] |
 /// | `alignment` | none | distribution alignment of the pseudo-labels, as in [`Alignment`]: for classes of very different size (section 2.5) | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run and nothing is learnt from it | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -21,7 +21,7 @@ use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, View
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `threshold` | 0.95 | τ, the threshold of a class that is fully learnt | \[0, 1\] |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run and nothing is learnt from it | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -27,7 +27,7 @@ use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, View
 /// | `entropy` | 0 | weight of the entropy of the weak view's prediction | at least 0 |
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | `joint` where `entropy` is above 0 |
-/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run | false with `joint` |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run and nothing is learnt from it | false with `joint` |
 /// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

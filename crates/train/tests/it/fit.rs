@@ -138,7 +138,9 @@ fn errors_of_data_and_evaluation_say_when() {
     assert!(message.starts_with("the batches ended before step 7 of 9"), "{message}");
     let best = Setup { best: Some("f1"), ..setup.clone() };
     let message = run(9, &best, Ok(1.0)).unwrap_err().to_string();
-    assert_eq!(message, "select_by: the evaluation gives no `f1`; it gives accuracy");
+    let expected = "the best checkpoint is to be chosen by `f1`, which the evaluation does not \
+                    give; it gives accuracy";
+    assert_eq!(message, expected);
     let nan = Setup { best: Some("accuracy"), ..setup };
     let outcome = run(9, &nan, Ok(f64::NAN)).unwrap();
     assert_eq!(outcome.summary().best, None);

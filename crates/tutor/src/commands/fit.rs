@@ -64,6 +64,10 @@ pub(crate) struct Data {
     /// Architecture of the weights by its name in timm, if they do not state it.
     #[arg(long, value_name = "NAME", conflicts_with = "text")]
     net: Option<String>,
+    /// Maximum tokens of a text or pair; by default as its words say, at most 128 on a CPU and 256
+    /// on a GPU, and no more than the network of --weights was made for.
+    #[arg(long, value_name = "TOKENS", requires = "text", value_parser = ranges::at_least(5_usize))]
+    max_length: Option<usize>,
     /// Height and width in pixels at which images are shown to the network.
     #[arg(long, value_name = "PIXELS", conflicts_with = "text")]
     #[arg(value_parser = side)]
@@ -143,6 +147,7 @@ impl Data {
             validation: self.validation.clone(),
             test: self.test.clone(),
             weights: self.weights.clone(),
+            max_length: self.max_length,
             minutes: self.minutes,
             skip_bad: self.skip_bad.is_on(),
             allow_duplicates: self.allow_duplicates,

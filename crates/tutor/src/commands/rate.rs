@@ -159,7 +159,8 @@ struct Import {
     #[arg(long, value_name = "TOOL")]
     from: Option<Other>,
     /// Rater who gave the answers, for Potato and doccano, if the file does not state it; by
-    /// default the name of Potato's folder or of doccano's file
+    /// default the name of Potato's folder or of doccano's file. For Label Studio, name of the
+    /// server: `user 1`, which another server has too, becomes `RATER/user 1`
     #[arg(long, requires = "from")]
     rater: Option<String>,
 }
@@ -389,9 +390,10 @@ fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
     let done =
         project.add_records(records).with_context(|| format!("cannot add {}", file.display()))?;
     let known = known_already(done.known);
+    let apart = "--rater tells users of another Label Studio server from these";
     let replaced = match done.replaced {
         0 => String::new(),
-        many => format!(", {} replaced by newer ones", counted(many, "answer")),
+        many => format!(", {} replaced by newer ones ({apart})", counted(many, "answer")),
     };
     say(&format!("{}: {} added{replaced}{known}", file.display(), done.added))?;
     if done.late > 0 {

@@ -46,7 +46,7 @@ pub(crate) fn vocabulary(run: &Path) -> PathBuf {
 impl Prepared {
     /// Makes a vocabulary of the training part in a run's folder, if it is not there, and the
     /// pairs without what `safety` finds offensive. What became of the messages is kept beside it
-    /// in `funnel.json`.
+    /// in `funnel.json`; an error if it is other than what a run that goes on has kept.
     pub(crate) fn make(
         dialogs: &Dialogs,
         run: &Path,
@@ -67,7 +67,7 @@ impl Prepared {
         let checks = Checks { subwords: &subwords, safety };
         let mut selected = dialogs.select(making.filters, &checks)?;
         selected.remove_near_duplicates();
-        files::keep(&run.join("funnel.json"), &selected.funnel)?;
+        keep_funnel(run, &selected.funnel)?;
         let part = |part: DialogPart| -> Result<Part> {
             let pairs: Vec<Pair> = selected.part(part).cloned().collect();
             ensure!(
@@ -83,6 +83,21 @@ impl Prepared {
         let (test, validation, train) = (test?, validation?, train?);
         Ok(Self { tokenizer, train, validation, test, funnel: selected.funnel })
     }
+}
+
+/// Keeps in a run's folder what became of the messages, or makes sure that it is what it was when
+/// the run began: otherwise networks would go on with other pairs than they have learned from.
+fn keep_funnel(run: &Path, funnel: &Funnel) -> Result<()> {
+    let file = run.join("funnel.json");
+    let before: Option<Funnel> = files::found_before(&file)?;
+    ensure!(
+        before.is_none_or(|before| before == *funnel),
+        "the pairs are no longer those with which {} began, by its funnel.json: the conversations \
+         have changed, or were filtered by another version; bring the old ones back, or begin anew \
+         with --fresh",
+        run.display()
+    );
+    files::keep(&file, funnel)
 }
 
 impl Part {
@@ -138,4 +153,21 @@ fn of_parts(packed: &PackedPairs, [read, written]: [BatchPart; 2], device: Devic
         PackedSequences::of_part(&packed.context_ids, read, device),
         PackedSequences::of_part(&packed.response_ids, written, device),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_goes_on_with_the_pairs_that_it_began_with() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let funnel = Funnel { messages: 3, ..Funnel::default() };
+        keep_funnel(dir.path(), &funnel).expect("kept");
+        keep_funnel(dir.path(), &funnel).expect("the same");
+        let other = Funnel { messages: 2, ..Funnel::default() };
+        let error = keep_funnel(dir.path(), &other).expect_err("other pairs").to_string();
+        assert!(error.contains("funnel.json") && error.contains("--fresh"), "{error}");
+        keep_funnel(dir.path(), &funnel).expect("what was kept is not replaced");
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) const OWN: &str = "tutor";
 /// where the file does not say it. The classes are those that the file or the configuration beside
 /// it names, else the folders of `samples` in their order, which then must be as many as the net
 /// tells apart, else numbers. Folders that are called by WordNet's numbers, as those of ImageNet,
-/// are taken in their order in any case.
+/// are taken in their order also where its 1,000 classes are called otherwise.
 pub(crate) fn open(
     net: Option<&str>,
     asked: &str,
@@ -74,7 +74,7 @@ pub(crate) fn open(
                 given.source.display(),
                 classes.len()
             );
-            match samples.and_then(|samples| numbered_by_wordnet(samples, told_apart)) {
+            match samples.and_then(|samples| numbered_by_wordnet(samples, &classes)) {
                 Some(folders) => {
                     note_order(&folders);
                     folders
@@ -178,9 +178,16 @@ fn note_order(folders: &[String]) {
     note(&format!("classes taken from the folders in this order: {}", listed(&names)));
 }
 
-/// The sub-folders of a folder, sorted, if they are as many as the classes and all are called as
-/// ImageNet's, whose classes stand in the order of these names: `n01440764`.
-fn numbered_by_wordnet(samples: &Path, told_apart: usize) -> Option<Vec<String>> {
+/// How many classes ImageNet has.
+const IMAGENET: usize = 1000;
+
+/// The sub-folders of a folder, sorted, if both they and the classes are ImageNet's by their
+/// number, the folders are called as there, `n01440764`, by which its classes are sorted, and no
+/// class is called as a folder.
+fn numbered_by_wordnet(samples: &Path, classes: &[String]) -> Option<Vec<String>> {
+    if classes.len() != IMAGENET {
+        return None;
+    }
     let entries = fs::read_dir(samples).ok()?.filter_map(Result::ok);
     let is_hidden = |entry: &DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
     let folders = entries.filter(|entry| entry.path().is_dir() && !is_hidden(entry));
@@ -191,7 +198,9 @@ fn numbered_by_wordnet(samples: &Path, told_apart: usize) -> Option<Vec<String>>
         let digits = name.strip_prefix('n');
         digits.is_some_and(|n| n.len() == 8 && n.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    (names.len() == told_apart && names.iter().all(is_number)).then_some(names)
+    let are_folders = names.len() == IMAGENET && names.iter().all(is_number);
+    let is_shared = classes.iter().any(|class| names.binary_search(class).is_ok());
+    (are_folders && !is_shared).then_some(names)
 }
 
 /// What nets for ImageNet are shown where nothing else is known: timm's defaults.
@@ -207,5 +216,32 @@ fn usual(net: &NetConfig) -> Preprocess {
         interpolation: Interpolation::Bicubic,
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_wordnet_stand_for_the_thousand_classes_of_imagenet_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folders: Vec<String> =
+            (0..IMAGENET).map(|i| format!("n{:08}", 1_440_764 + i)).collect();
+        for folder in &folders {
+            fs::create_dir(dir.path().join(folder)).expect("made");
+        }
+        let words: Vec<String> = (0..IMAGENET).map(|i| format!("word {i}")).collect();
+        assert_eq!(numbered_by_wordnet(dir.path(), &words), Some(folders.clone()));
+        // The file has these names itself, in another order.
+        let turned: Vec<String> = folders.iter().rev().cloned().collect();
+        assert_eq!(numbered_by_wordnet(dir.path(), &turned), None);
+        // Fewer classes are not ImageNet's, whatever the folders are called.
+        assert_eq!(numbered_by_wordnet(dir.path(), &words[..10]), None);
+        for folder in &folders[10..] {
+            fs::remove_dir(dir.path().join(folder)).expect("removed");
+        }
+        assert_eq!(numbered_by_wordnet(dir.path(), &words[..10]), None);
+        assert_eq!(numbered_by_wordnet(dir.path(), &words), None);
     }
 }

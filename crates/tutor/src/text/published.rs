@@ -107,6 +107,18 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     Ok((checkpoint, tokenizer))
 }
 
+/// Why a published network, by its file of weights, reads no more tokens than
+/// [`Tokenizer::longest`] of its tokenizer, in words behind a number of tokens. What a run of `fit`
+/// tuned may have learned more before.
+///
+/// Fails if what a run wrote beside it cannot be read.
+pub(crate) fn why_no_longer(weights: &Path) -> Result<&'static str> {
+    Ok(match HubNote::read(weights.parent().unwrap_or(Path::new(".")))? {
+        Some(_) => "as many as `tutor fit` tuned the network with (tutor.json beside it)",
+        None => "as many as the network was made for (`model_max_length` of its tokenizer)",
+    })
+}
+
 /// What the classes of a published classifier are called.
 pub(crate) enum Names<'a> {
     /// So, in the order of its outputs; by its own names, which it must have, if none are given.
@@ -247,6 +259,16 @@ mod tests {
             let tokenizer = Tokenizer::open(dir.path()).expect("a tokenizer");
             assert_eq!(usual(&tokenizer, 64), layout, "{config}");
         }
+    }
+
+    #[test]
+    fn what_fit_tuned_on_short_texts_may_have_learned_longer_ones() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let why = || why_no_longer(&dir.path().join("model.safetensors")).expect("a reason");
+        assert!(why().contains("was made for (`model_max_length`"), "{}", why());
+        let layout = Layout { longest: 32, keep: Keep::Start };
+        HubNote { layout }.keep(dir.path()).expect("kept");
+        assert!(why().contains("tuned the network with (tutor.json"), "{}", why());
     }
 
     #[test]

@@ -109,6 +109,12 @@ fn files_become_networks_that_others_start_from() {
     let kept: Value = serde_json::from_slice(&fs::read(kept).expect("it")).expect("JSON");
     assert_eq!(kept["model_max_length"], 24);
     assert!(fit.out.contains("longest = 24") && fit.err.contains("24 tokens"), "{}", fit.err);
+    assert!(fit.err.contains("--max-length takes more"), "{}", fit.err);
+    let more =
+        ["check", "fit", "--text", "labels.csv", "--max-length", "32", "--weights", run_path];
+    let fit = call(dir, &more);
+    assert!(fit.success && fit.out.contains("longest = 32"), "{}", fit.err);
+    assert!(!fit.err.contains("takes more"), "{}", fit.err);
     let plan = call(dir, &[&["check"], &tag[..], &["--weights", run_path]].concat());
     assert!(plan.success && plan.err.contains("at most 24 tokens"), "{}", plan.err);
     assert!(plan.out.contains("longest = 24"), "{}", plan.out);

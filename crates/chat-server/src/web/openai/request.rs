@@ -154,7 +154,8 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
             sampling,
             seed: body.seed()?,
             stops: body.stops()?,
-            conversation: body.conversation()?,
+            // OpenAI's clients may send something else of that name.
+            conversation: body.conversation().ok().flatten(),
         },
         n: n as usize,
         streamed: body.flag("stream")?,

@@ -10,7 +10,10 @@ use std::path::Path;
 
 /// Columns that hold labels, the likeliest first.
 const LABELS: [&str; 9] =
-    ["label", "labels", "class", "fine_label", "category", "target", "class_name", "digit", "y"];
+    ["label", "labels", "class", "class_name", "fine_label", "category", "target", "digit", "y"];
+
+/// How many of [`LABELS`] are taken for the labels whatever else there is.
+const CERTAIN: usize = 5;
 
 /// Columns that hold images.
 const IMAGES: [&str; 3] = ["image", "img", "picture"];
@@ -80,19 +83,21 @@ impl<'a> Columns<'a> {
         })
     }
 
-    /// The column that is called as one of labels, the likeliest name first, else the only one that
-    /// is noted as of class labels.
+    /// The column that is called as only labels are, the likeliest name first, else the only
+    /// one that is noted as of class labels, else one of the other [`LABELS`].
     pub(super) fn label(&self) -> Option<LabelColumn> {
         let flat = |name: &str| {
             let is = |c: &&ColumnDescriptor| c.path().string() == name && c.max_rep_level() == 0;
             self.leaves.iter().position(is)
         };
         let noted = self.of_type("ClassLabel");
-        let named = LABELS.iter().find_map(|name| flat(name));
-        let place = named.or_else(|| match noted[..] {
+        let (certain, others) = LABELS.split_at(CERTAIN);
+        let first = |names: &[&str]| names.iter().find_map(|name| flat(name));
+        let only = || match noted[..] {
             [only] => flat(only),
             _ => None,
-        })?;
+        };
+        let place = first(certain).or_else(only).or_else(|| first(others))?;
         let name = self.leaves[place].name();
         let others = LABELS.iter().copied().chain(noted);
         let others = others.filter(|other| *other != name && flat(other).is_some());

@@ -132,7 +132,7 @@ pub(super) fn alike(classes: &[String]) -> Vec<String> {
     let mut first: BTreeMap<String, &str> = BTreeMap::new();
     let mut notes = Vec::new();
     for name in classes {
-        match first.entry(number_value(name).unwrap_or_else(|| plain(name))) {
+        match first.entry(form(name)) {
             Entry::Vacant(entry) => _ = entry.insert(name),
             Entry::Occupied(entry) => notes.push(format!(
                 "the class `{name}` differs from `{}` in {} alone: they are two classes",
@@ -147,7 +147,6 @@ pub(super) fn alike(classes: &[String]) -> Vec<String> {
 /// What is added to a message about a name that is not known, where one of those that are is taken
 /// for it by people: a clause that names it and says in what it differs.
 pub(super) fn near(name: &str, known: &[String]) -> String {
-    let form = |name: &str| number_value(name).unwrap_or_else(|| plain(name));
     let near = known.iter().find(|other| form(other) == form(name));
     near.map_or_else(String::new, |other| told_near(name, other))
 }
@@ -170,6 +169,12 @@ fn difference(a: &str, b: &str) -> String {
     ];
     let parts: Vec<&str> = parts.into_iter().filter_map(|(is, part)| is.then_some(part)).collect();
     parts.join(" and ")
+}
+
+/// What is equal of two names that people take for one: the value of a number, else a name without
+/// what they do not see in it.
+pub(super) fn form(name: &str) -> String {
+    number_value(name).unwrap_or_else(|| plain(name))
 }
 
 /// A name without what people do not see in it.

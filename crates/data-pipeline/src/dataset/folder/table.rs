@@ -5,6 +5,8 @@ use crate::error::DataError;
 use crate::picture::kind;
 use crate::text::table::first_line;
 use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::string::FromUtf8Error;
 
@@ -37,9 +39,9 @@ const FILES: [&str; 14] = [
     "id",
 ];
 
-/// Names of the column of labels, in lower case.
-const LABELS: [&str; 8] =
-    ["label", "labels", "class", "class_name", "category", "target", "diagnosis", "y"];
+/// Names of the column of labels, in lower case; `dx` is that of HAM10000.
+const LABELS: [&str; 9] =
+    ["label", "labels", "class", "class_name", "category", "target", "diagnosis", "dx", "y"];
 
 const WAY_OUT: &str = "columns are `file` and `label`";
 
@@ -47,6 +49,24 @@ const WAY_OUT: &str = "columns are `file` and `label`";
 pub(super) fn is_table(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     ["csv", "tsv", "jsonl", "ndjson"].iter().any(|known| ending == *known)
+}
+
+/// Whether a table has the columns `label` and `confidence`, as `tutor predict` writes them: what a
+/// network said, not what is known.
+pub(super) fn is_of_predictions(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut line = Vec::new();
+    // A line of JSON has every probability in it, too.
+    if BufReader::new(file).take(1 << 20).read_until(b'\n', &mut line).is_err() {
+        return false;
+    }
+    let line = String::from_utf8_lossy(&line);
+    let line = line.trim_start_matches('\u{feff}').trim();
+    let names: Vec<String> = match serde_json::from_str::<Value>(line) {
+        Ok(Value::Object(row)) => row.into_iter().map(|(name, _)| name).collect(),
+        _ => line.split(['\t', ';', ',']).map(|name| name.trim_matches('"').to_owned()).collect(),
+    };
+    ["label", "confidence"].iter().all(|wanted| names.iter().any(|name| name == wanted))
 }
 
 /// Reads a table. Whether a file of a name is in `places` tells a line of data from a header.

@@ -18,8 +18,9 @@ pub(super) const WORK: &str = "work";
 /// The note in it of the sources that were read to their end.
 pub(super) const READ: &str = "partition.json";
 
-/// Another number stands for notes of another shape.
-const FORMAT: u32 = 3;
+/// Another number stands for notes of another shape, or for other rules by which messages are read
+/// and pairs chosen.
+const FORMAT: u32 = 4;
 
 /// `build.json`.
 #[derive(Serialize, Deserialize)]
@@ -227,5 +228,25 @@ fn other_values(name: &str, new: &Value, old: &Value, found: &mut Vec<String>) {
             found.push("other offensive words, or another classifier".into())
         }
         _ => found.push(format!("{name} {old}, not {new}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_version_began_is_not_gone_on_with() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let begin = || begin(dir.path(), &[], None, json!({}), &mut |_| ());
+        begin().expect("begun");
+        begin().expect("gone on with");
+        let path = dir.path().join("build.json");
+        let mut note: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("it")).expect("JSON");
+        note["format"] = json!(3);
+        std::fs::write(&path, note.to_string()).expect("written");
+        let error = begin().expect_err("other rules").to_string();
+        assert!(error.contains("another version") && error.contains("build anew"), "{error}");
     }
 }

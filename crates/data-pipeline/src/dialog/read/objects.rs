@@ -1,7 +1,7 @@
 //! Formats of JSON: our lines of messages, ConvoKit, Reddit, Topical-Chat.
 
-use super::reading::{Reading, id_of, parent_of};
-use crate::dialog::message::Message;
+use super::reading::{Reading, parent_of};
+use crate::dialog::message::{Message, without_point};
 use crate::dialog::part::DialogPart;
 use crate::error::DataError;
 use crate::text::read::{Lines, json_fault, open};
@@ -17,8 +17,10 @@ use std::path::Path;
 fn name_of(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
-        Value::Number(number) if number.is_f64() => Some(id_of(number.to_string())),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => {
+            let text = number.to_string();
+            Some(without_point(&text).map(str::to_owned).unwrap_or(text))
+        }
         Value::Null => Some(String::new()),
         _ => None,
     }
@@ -78,7 +80,7 @@ pub(super) fn json_lines(file: &Path, reading: &mut Reading<'_>) -> Result<(), D
             name_of(value).ok_or_else(|| format!("`{key}` is neither a string nor a number"))
         };
         Ok(Some(Message {
-            id: filled(name(line.id, "id")?).map(id_of).ok_or("`id` is empty")?,
+            id: filled(name(line.id, "id")?).ok_or("`id` is empty")?,
             parent: parent_of(name(line.parent, "parent")?),
             conversation: name(line.conversation, "conversation")?,
             author: name(line.author, "author")?,
@@ -118,7 +120,7 @@ pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), Dat
         let conversation = name(conversation, "conversation_id")?;
         let parent = either(utterance.reply_to, utterance.reply_to_before);
         Ok(Some(Message {
-            id: filled(name(utterance.id, "id")?).map(id_of).ok_or("`id` is empty")?,
+            id: filled(name(utterance.id, "id")?).ok_or("`id` is empty")?,
             parent: parent_of(name(parent, "reply-to")?),
             conversation: filled(conversation)
                 .map(|conversation| format!("convokit/{conversation}"))

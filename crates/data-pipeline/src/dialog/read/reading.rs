@@ -77,19 +77,8 @@ impl Reading<'_> {
     }
 }
 
-/// An id as it is compared. A whole number that is written as a float is that number: pandas writes
-/// a column of numbers with gaps so.
-pub(super) fn id_of(text: String) -> String {
-    match text.strip_suffix(".0") {
-        Some(whole) if !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) => {
-            whole.to_owned()
-        }
-        _ => text,
-    }
-}
-
 /// The id of a parent; `None` of nothing, and of what pandas and databases write for nothing.
 pub(super) fn parent_of(text: String) -> Option<String> {
     let is_none = matches!(&*text, "" | "None" | "NaN" | "nan" | "<NA>" | "NULL" | "null");
-    (!is_none).then(|| id_of(text))
+    (!is_none).then_some(text)
 }

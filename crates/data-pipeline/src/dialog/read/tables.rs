@@ -1,6 +1,6 @@
 //! Tables of messages.
 
-use super::reading::{Reading, id_of, parent_of};
+use super::reading::{Reading, parent_of};
 use crate::dialog::message::Message;
 use crate::endings::ends_with;
 use crate::error::DataError;
@@ -125,7 +125,7 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
                         .bad("a row without id", fault(line, "the cell `id` is empty".into()))?;
                     continue;
                 }
-                (id_of(own), parent_of(above))
+                (own, parent_of(above))
             }
             None => {
                 conversation = match conversation.as_str() {

@@ -338,20 +338,26 @@ fn tables_lose_no_rows_and_no_ends_of_texts() {
     assert!(twice.unwrap_err().contains("several columns are named `text`"));
 }
 
-/// Pandas makes floats of numbers with gaps, and words of the gaps.
+/// Pandas makes floats of numbers with gaps, and words of the gaps. What is no number stays as it
+/// is written; such parents are found when trees are made.
 #[test]
-fn parents_that_pandas_wrote_are_found() {
+fn parents_are_read_as_pandas_writes_them() {
     let csv = "id,parent,text\n10,None,a\n11,10.0,b\n12,nan,c\n";
     let lines = "{\"id\": 10, \"parent\": \"None\", \"text\": \"a\"}\n\
                  {\"id\": 11.0, \"parent\": 10.0, \"text\": \"b\"}\n\
-                 {\"id\": \"12\", \"parent\": null, \"text\": \"c\"}\n";
-    for (format, name, text) in
-        [(DialogFormat::Csv, "a.csv", csv), (DialogFormat::JsonLines, "a.jsonl", lines)]
-    {
+                 {\"id\": \"12.0\", \"parent\": null, \"text\": \"c\"}\n";
+    for (format, name, text, parent, last) in [
+        (DialogFormat::Csv, "a.csv", csv, "10.0", "12"),
+        (DialogFormat::JsonLines, "a.jsonl", lines, "10", "12.0"),
+    ] {
         let found = read(format, name, text);
         let ids: Vec<_> = found.iter().map(|m| (&*m.id, m.parent.as_deref())).collect();
-        assert_eq!(ids, [("10", None), ("11", Some("10")), ("12", None)], "{name}");
+        assert_eq!(ids, [("10", None), ("11", Some(parent)), (last, None)], "{name}");
     }
+    // Two names of numbered headings.
+    let found = read(DialogFormat::Csv, "a.csv", "id,parent,text\n1,,a\n1.0,1,b\n");
+    let ids: Vec<_> = found.iter().map(|m| &*m.id).collect();
+    assert_eq!(ids, ["1", "1.0"]);
 }
 
 #[test]

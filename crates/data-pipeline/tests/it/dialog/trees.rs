@@ -68,13 +68,23 @@ fn texts_are_the_same_however_accents_are_written() {
 }
 
 #[test]
+fn parents_that_pandas_made_floats_of_are_found() {
+    let messages = vec![
+        message("12", None, "", "Have you seen the film?"),
+        message("13", Some("12.0"), "", "Yes, it was great."),
+    ];
+    let found = selected(messages, &Filters::default());
+    assert_eq!(shown(&found), [(vec!["Have you seen the film?"], "Yes, it was great.")]);
+}
+
+#[test]
 fn a_missing_parent_is_named() {
     let found = selected(
-        vec![message("12", None, "", "Hello there."), message("13", Some("12.0"), "", "Hi you.")],
+        vec![message("12", None, "", "Hello there."), message("13", Some("t12"), "", "Hi you.")],
         &Filters::default(),
     );
     let missing = &found.funnel.dropped[&Reason::MissingParent].examples;
-    assert_eq!(*missing, ["`13` replies to `12.0`, which is not there: Hi you."]);
+    assert_eq!(*missing, ["`13` replies to `t12`, which is not there: Hi you."]);
 }
 
 #[test]

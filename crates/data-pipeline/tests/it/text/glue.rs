@@ -105,6 +105,24 @@ fn files_of_another_task_are_refused() {
     for part in ["train.tsv line 1", "QNLI", "`sentence1` and `sentence2`", "`question`"] {
         assert!(error.contains(part), "{error}");
     }
+    let error = read(Glue::Sst2).unwrap_err().to_string();
+    assert!(error.contains("`index` where SST-2 has `sentence`"), "{error}");
+}
+
+/// Columns are taken by their places where their names are those of no task.
+#[test]
+fn unknown_names_of_columns_are_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["id\tpremise\thypothesis\tgold", "index\tsentence\tother\tlabel", "a\tb\tc\td"];
+    for names in names {
+        write(folder.path(), "train.tsv", &format!("{names}\n0\ta\tb\tentailment\n"));
+        let set = read(folder.path(), Glue::Rte, GluePart::Train);
+        let texts = &set.examples()[0].texts;
+        assert_eq!((texts.a.as_str(), texts.b.as_deref(), set.label(0)), ("a", Some("b"), Some(0)));
+    }
+    write(folder.path(), "train.tsv", "text\tlabel\na film\t1\n");
+    let set = read(folder.path(), Glue::Sst2, GluePart::Train);
+    assert_eq!((set.examples()[0].texts.a.as_str(), set.label(0)), ("a film", Some(1)));
 }
 
 /// Of each task a row in its format: texts, target.

@@ -187,11 +187,12 @@ fn questions_that_are_measured_are_all_there() {
     assert_eq!(read(&nowhere, SquadUse::Learn).unwrap().questions.len(), 2);
 }
 
-/// A vocabulary without accents leaves marks out of its tokens, and answers keep them.
+/// A vocabulary without accents leaves marks out of its tokens, and answers keep them; a zero-width
+/// space behind a word is no part of it, and a joiner between two marks is.
 #[test]
 fn answers_end_with_their_marks() {
     let folder = tempfile::tempdir().unwrap();
-    let text = r#"{"data": [{"paragraphs": [{"context": "A cafe\u0301 or tea\u200b.",
+    let text = r#"{"data": [{"paragraphs": [{"context": "A cafe\u0301 or tea\u200b. A cafe\u0301\u200d\u0302\u200b or",
         "qas": [{"id": "q", "question": "What?", "answers": [
             {"text": "cafe\u0301", "answer_start": 2}]}]}]}]}"#;
     let path = write(folder.path(), text);
@@ -201,8 +202,9 @@ fn answers_end_with_their_marks() {
     let (first, last) = made.windows[0].answer.unwrap();
     let [first, last] = [first, last].map(|place| made.windows[0].token(place).unwrap());
     assert_eq!(squad.text(&made, 0, first, last), "cafe\u{301}");
-    assert_eq!(squad.text(&made, 0, last, last + 2), "cafe\u{301} or tea\u{200b}");
+    assert_eq!(squad.text(&made, 0, last, last + 2), "cafe\u{301} or tea");
     assert_eq!(squad.text(&made, 0, last + 2, last + 3), "tea\u{200b}.");
+    assert_eq!(squad.text(&made, 0, last + 5, last + 5), "cafe\u{301}\u{200d}\u{302}");
 }
 
 #[test]

@@ -258,12 +258,19 @@ fn a_vocabulary_is_read_as_its_files_say_or_not_at_all() {
     write("tokenizer_config.json", japanese);
     assert!(refused().contains("BertJapaneseTokenizer"), "{}", refused());
     // The one of the tokenizer counts more than the one of the network.
-    write("config.json", r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#);
+    let network = r#"{"model_type": "bert", "tokenizer_class": "BertJapaneseTokenizer"}"#;
+    write("config.json", network);
     let fast = r#"{"tokenizer_class": "BertTokenizerFast", "do_lower_case": false}"#;
     write("tokenizer_config.json", fast);
     open().unwrap();
     write("tokenizer_config.json", r#"{"do_lower_case": false}"#);
     assert!(refused().contains("config.json"), "{}", refused());
+    // One that is no network's, or that is broken, says nothing.
+    for other in [r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#, "{", "[1]", ""] {
+        write("config.json", other);
+        open().unwrap();
+    }
+    write("config.json", network);
     // All of what it does stands in a tokenizer.json.
     small(&[]).save(&folder.path().join("whole")).unwrap();
     let whole = fs::read_to_string(folder.path().join("whole/tokenizer.json")).unwrap();

@@ -92,14 +92,27 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     };
     say(&format!("{name} has judged {}", counted(judged.judged, "response")))?;
-    match judged.unread {
-        0 => Ok(()),
-        unread => say(&format!(
-            "{} could not be read{}: the same command asks again",
-            counted(unread, "answer"),
-            judged.example.map(|text| format!(", as {:?}", ending(&text))).unwrap_or_default()
-        )),
+    match unread(&judged, args.who.url.is_some()) {
+        Some(said) => say(&said),
+        None => Ok(()),
     }
+}
+
+/// How many responses have no label, if any; a model that is asked may answer otherwise next time,
+/// a classifier does not.
+fn unread(judged: &Judged, is_asked: bool) -> Option<String> {
+    if judged.unread == 0 {
+        return None;
+    }
+    if !is_asked {
+        return Some(format!("{} could not be classified", counted(judged.unread, "response")));
+    }
+    let example = judged.example.as_ref().map(|text| format!(", as {:?}", ending(text)));
+    Some(format!(
+        "{} could not be read{}: the same command asks again",
+        counted(judged.unread, "answer"),
+        example.unwrap_or_default()
+    ))
 }
 
 /// Characters of an answer that are shown.
@@ -165,6 +178,16 @@ fn said(answer: &Answer, classes: &[String], labels: &[Label]) -> (Option<Label>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_model_that_is_asked_may_answer_otherwise() {
+        let judged = Judged { judged: 3, unread: 2, example: Some("Hm.".into()) };
+        let said = unread(&judged, true).expect("two");
+        assert_eq!(said, "2 answers could not be read, as \"Hm.\": the same command asks again");
+        let judged = Judged { example: None, unread: 1, ..judged };
+        assert_eq!(unread(&judged, false).expect("one"), "1 response could not be classified");
+        assert_eq!(unread(&Judged { unread: 0, ..judged }, true), None);
+    }
 
     #[test]
     fn classes_mean_labels_by_their_names_or_as_said() {

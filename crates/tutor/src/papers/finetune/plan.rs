@@ -148,8 +148,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     ];
     if given.max_length.is_none() && learned < usual_length {
         lines.push(format!(
-            "sequences: of at most {learned} tokens, as many as the network was made for \
-             (`model_max_length` of its tokenizer); --max-length takes more"
+            "sequences: of at most {learned} tokens, {}; --max-length takes more",
+            published::why_no_longer(&checkpoint.weights.source)?
         ));
     }
     let text = head.to_toml(&recipe)?;

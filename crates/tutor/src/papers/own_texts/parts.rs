@@ -187,8 +187,8 @@ impl Parts {
         let changed = found.iter().find(|(name, digest)| before.get(*name) != Some(digest));
         if let Some((name, _)) = changed {
             bail!(
-                "the {name} texts are no longer those with which {} began: bring the old ones back, \
-                 or begin anew with --fresh",
+                "the {name} texts are no longer those with which {} began, or were read by an \
+                 earlier version: bring the old ones back, or begin anew with --fresh",
                 dir.display()
             );
         }
@@ -319,6 +319,24 @@ mod tests {
         };
         let examples = texts.iter().enumerate().map(example).collect();
         TextSet::new(name, examples, vec!["x".to_owned(), "y".to_owned()]).expect("a set")
+    }
+
+    #[test]
+    fn a_run_is_about_the_texts_that_it_began_with() {
+        let parts = |texts: &[&str]| Parts {
+            labeled: Arc::new(set("labelled", texts)),
+            unlabeled: Arc::new(set("unlabelled", &["c"])),
+            validation: None,
+            test: None,
+            notes: vec![],
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        parts(&["a", "b"]).keep(dir.path()).expect("kept");
+        parts(&["a", "b"]).keep(dir.path()).expect("the same");
+        let error = parts(&["a"]).keep(dir.path()).expect_err("other texts").to_string();
+        for told in ["labelled texts are no longer", "read by an earlier version", "--fresh"] {
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

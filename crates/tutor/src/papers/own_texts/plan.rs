@@ -35,6 +35,8 @@ pub(crate) struct Given {
     pub(crate) test: Option<PathBuf>,
     /// A published network to start from.
     pub(crate) weights: Option<String>,
+    /// Tokens of a text at most, in place of what its words and the network say.
+    pub(crate) max_length: Option<usize>,
     pub(crate) minutes: f64,
     pub(crate) skip_bad: bool,
     pub(crate) allow_duplicates: bool,
@@ -90,19 +92,20 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let unit = parts.unit();
     let words = Words::of(&parts.labeled);
     let texts = if data.pair_column.is_some() { 2 } else { 1 };
-    let wanted = longest(words.most, texts, given.device);
+    let usual = longest(words.most, texts, given.device);
+    let wanted = given.max_length.unwrap_or(usual);
     let unlabeled = parts.unlabeled.len();
     let learns = unlabeled >= FEWEST_UNLABELED;
-    let (start, longest) = match &given.weights {
+    let (start, Length { longest, why }) = match &given.weights {
         Some(asked) => {
-            let (start, longest) = published(asked, wanted)?;
-            (Some(start), longest)
+            let (start, length) = published(asked, usual, given.max_length)?;
+            (Some(start), length)
         }
         None if given.device != Device::Cpu || given.minutes >= LONG => {
-            (Some(own(&parts, wanted, given)), wanted)
+            (Some(own(&parts, wanted, given)), Length::from(wanted))
         }
         // In few minutes on a CPU a net from nothing learns nothing (docs/results/own-texts.md).
-        None => (None, wanted),
+        None => (None, Length::from(wanted)),
     };
     let pretrain = learns && start.is_some() && given.weights.is_none();
     let mut methods = vec![format!("{WORDS} (the labels alone)")];
@@ -146,10 +149,6 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         data_line(&parts, &words, &data),
         match &start {
             Some(start) => {
-                let why = match longest < wanted {
-                    true => ", as many as it was made for (`model_max_length` of its tokenizer)",
-                    false => "",
-                };
                 let one = one_of(unit);
                 format!("net: {}; {longest} tokens of a {one} at most{why}", start.words)
             }
@@ -222,16 +221,38 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// A published network, and how many tokens of a text it reads: `wanted`, or as many as it was made
-/// for if these are fewer, as it may have more positions than it has learned.
-fn published(asked: &str, wanted: usize) -> Result<(Start, usize)> {
+/// How many tokens of a text a net reads.
+struct Length {
+    longest: usize,
+    /// Why they are fewer than the texts have, in words behind their number; empty if they are not.
+    why: String,
+}
+
+impl From<usize> for Length {
+    fn from(longest: usize) -> Self {
+        Self { longest, why: String::new() }
+    }
+}
+
+/// A published network, and how many tokens of a text it reads: those that are asked for, else
+/// `usual`, or as many as it was made for if these are fewer, as it may have more positions than it
+/// has learned.
+fn published(asked: &str, usual: usize, max_length: Option<usize>) -> Result<(Start, Length)> {
     let weights = crate::text::published::locate(asked)?;
     let (checkpoint, tokenizer) = crate::text::published::open(&weights)?;
     let net = &checkpoint.config.encoder;
-    let longest = tokenizer.longest().unwrap_or(wanted).clamp(5, wanted);
+    let learned = tokenizer.longest().unwrap_or(usual).clamp(5, usual);
+    let longest = max_length.unwrap_or(learned);
+    let why = match max_length.is_none() && learned < usual {
+        true => {
+            let why = crate::text::published::why_no_longer(&checkpoint.weights.source)?;
+            format!(", {why}; --max-length takes more")
+        }
+        false => String::new(),
+    };
     ensure!(
         longest as i64 <= net.positions,
-        "{asked} has {} positions, and {longest} tokens are needed",
+        "{asked} has {} positions, and {longest} tokens are needed: fewer are set by --max-length",
         net.positions
     );
     let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
@@ -257,7 +278,7 @@ fn published(asked: &str, wanted: usize) -> Result<(Start, usize)> {
         lr,
         batch: 16,
     };
-    Ok((start, longest))
+    Ok((start, Length { longest, why }))
 }
 
 /// Minutes from which on a CPU trains a wider net.
