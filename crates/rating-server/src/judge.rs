@@ -189,7 +189,6 @@ mod tests {
             "It isn't the label: sensible and specific",
             "After some thought, this is my answer: sensible and specific",
             "I wonder: sensible and specific",
-            ": sensible and specific",
         ] {
             assert_eq!(of(line), None, "{line}");
         }

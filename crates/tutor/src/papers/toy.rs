@@ -63,8 +63,7 @@ impl Task for NextLetter<'_> {
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
         let words = VecSet::new("words", self.0.words.clone(), None, vec![]).expect("no labels");
         let stream = Stream::shuffled(Arc::new(words), AsIs::default(), self.0.train.batch, self.1);
-        let steps =
-            Loader::builder(vec![stream]).steps(from..self.0.train.steps).workers(1).start();
+        let steps = Loader::builder(vec![stream]).steps(from..).workers(1).start();
         Box::new(steps.map(|step| Ok(bigrams(&step?.batches[0].data))))
     }
 
