@@ -47,8 +47,14 @@ pub(crate) fn ratings(
         if let Some(there) = &there {
             let times = there.answered_at.zip(rating.answered_at).filter(|_| newest_counts);
             match times {
-                _ if there.cells == cells => done.known += 1,
-                Some((before, new)) if before > new => done.known += 1,
+                _ if there.cells == cells => {
+                    done.known += 1;
+                    continue;
+                }
+                Some((before, new)) if before > new => {
+                    done.known += 1;
+                    continue;
+                }
                 Some((before, new)) if before < new => {
                     if answers::is_decided(db, item)? {
                         return Err(Error::Invalid(format!(
@@ -70,9 +76,6 @@ pub(crate) fn ratings(
                     )));
                 }
             }
-            if there.cells == cells || times.is_some_and(|(before, new)| before > new) {
-                continue;
-            }
         }
         let holds = there.as_ref().is_some_and(|there| there.state == "voted");
         let state = match (&cells.3, kind.as_str()) {
@@ -85,40 +88,24 @@ pub(crate) fn ratings(
             (None, _) => "voted",
         };
         done.late += usize::from(state == "late");
-        if let Some(There { place, .. }) = there {
-            db.prepare_cached(
+        let (statement, count) = if there.is_some() {
+            let update =
                 "UPDATE seat SET state = ?3, given_at = ?4, answered_at = ?5, sensible = ?6,
-                   specific = ?7, human_like = ?8, skip = ?9, comment = ?10, duration_ms = ?11,
-                   guideline = ?12, revision = revision + 1 WHERE rater = ?1 AND place = ?2",
+               specific = ?7, human_like = ?8, skip = ?9, comment = ?10, duration_ms = ?11,
+               guideline = ?12, revision = revision + 1 WHERE rater = ?1 AND item = ?2";
+            (update, &mut done.replaced)
+        } else {
+            db.prepare_cached(
+                "UPDATE rater SET places = places + 1, answered = answered + 1 WHERE id = ?1",
             )?
-            .execute((
-                rater,
-                place,
-                state,
-                rating.shown_at.unwrap_or(0),
-                rating.answered_at,
-                cells.0,
-                cells.1,
-                cells.2,
-                cells.3,
-                cells.4,
-                rating.answered_at.zip(rating.shown_at).map(|(answered, shown)| answered - shown),
-                guideline,
-            ))?;
-            done.replaced += 1;
-            continue;
-        }
-        db.prepare_cached(
-            "UPDATE rater SET places = places + 1, answered = answered + 1 WHERE id = ?1",
-        )?
-        .execute([rater])?;
-        db.prepare_cached(
-            "INSERT INTO seat (rater, place, item, state, given_at, answered_at, sensible, specific,
-               human_like, skip, comment, duration_ms, guideline)
+            .execute([rater])?;
+            let insert = "INSERT INTO seat (rater, place, item, state, given_at, answered_at,
+               sensible, specific, human_like, skip, comment, duration_ms, guideline)
              VALUES (?1, (SELECT places FROM rater WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-               ?10, ?11, ?12)",
-        )?
-        .execute((
+               ?10, ?11, ?12)";
+            (insert, &mut done.added)
+        };
+        db.prepare_cached(statement)?.execute((
             rater,
             item,
             state,
@@ -132,7 +119,7 @@ pub(crate) fn ratings(
             rating.answered_at.zip(rating.shown_at).map(|(answered, shown)| answered - shown),
             guideline,
         ))?;
-        done.added += 1;
+        *count += 1;
     }
     if !ratings.is_empty() {
         audit::log(db, now, TOOL, "ratings added", &done.added.to_string())?;
