@@ -116,7 +116,7 @@ fn make(folder: &Path) -> Result<(), Error> {
     let (_, params) = Params::build(Device::Cpu, |scope| Classifier::new(scope, &config, 2));
     let labels = Some(vec!["no".to_owned(), "yes".to_owned()]);
     let kind = "ElectraForSequenceClassification";
-    let config = HubConfig { labels, ..HubConfig::new(config.encoder, kind) };
+    let config = HubConfig { labels: Ok(labels), ..HubConfig::new(config.encoder, kind) };
     Ok(hub::save(&model, &config, &params.tensors(), &BTreeMap::new())?)
 }
 

@@ -14,7 +14,8 @@ Usage: cargo xtask bench [ARGUMENTS OF cargo bench] [-- FILTER] [CRITERION'S ARG
 
 The first form ends with the path of criterion's pages:
   cargo xtask bench                         all benchmarks
-  cargo xtask bench --bench loader          those of one file: augment, checkpoint, loader, step
+  cargo xtask bench --bench loader          those of one file: augment, checkpoint, features,
+                                            labels, loader, step, text
   cargo xtask bench --bench augment -- crop those with `crop` in their name
   cargo xtask bench --no-run                only compile them
 
@@ -56,8 +57,20 @@ fn from<'a>(folder: &Path, path: &'a Path) -> &'a Path {
 
 #[cfg(test)]
 mod tests {
-    use super::from;
+    use super::{HELP, from};
     use std::path::Path;
+
+    #[test]
+    fn the_help_names_all_benchmarks() {
+        let manifest = include_str!("../../benches/Cargo.toml");
+        let benches = manifest.split("[[bench]]\nname = \"").skip(1);
+        let names: Vec<&str> = benches.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(names.contains(&"loader"), "{names:?}");
+        let words: Vec<&str> = HELP.split([' ', ',', '\n']).collect();
+        for name in names {
+            assert!(words.contains(&name), "{name}: {HELP}");
+        }
+    }
 
     #[test]
     fn a_path_below_is_named_relatively() {

@@ -89,7 +89,11 @@ fn parse(files: &[Source]) -> (Parsed, Vec<String>) {
     (parsed, faults)
 }
 
-/// The arrows between the files of each target that `cargo metadata` names, tests aside.
+/// The targets of `data-engine`, a workspace of its own.
+const ENGINE: [&str; 2] = ["crates/data-engine/src/lib.rs", "crates/data-engine/src/main.rs"];
+
+/// The arrows between the files of each target that `cargo metadata` names, tests aside, and of
+/// `data-engine`.
 fn arrows(parsed: &Parsed, metadata: &Value) -> BTreeSet<Arrow> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let top = format!("{}/", metadata["workspace_root"].as_str().unwrap_or_default());
@@ -97,6 +101,7 @@ fn arrows(parsed: &Parsed, metadata: &Value) -> BTreeSet<Arrow> {
     let targets = ours.flat_map(|package| list(&package["targets"]));
     let roots = targets.filter(|t| !list(&t["kind"]).contains(&"test".into()));
     let roots = roots.filter_map(|t| Some(t["src_path"].as_str()?.strip_prefix(&top)?.to_owned()));
+    let roots = roots.chain(ENGINE.map(str::to_owned));
     let modules = roots.filter_map(|root| Modules::of(parsed, &root));
     modules.flat_map(|modules| uses::arrows(&modules)).collect()
 }
@@ -135,6 +140,7 @@ mod tests {
         assert!(has("xtask/src/tidy/circles.rs", "xtask/src/tidy/uses.rs"));
         assert!(has("crates/ssl-core/src/methods/", "crates/ssl-core/src/method.rs"));
         assert!(has("crates/tutor/src/", "crates/tutor/src/"));
+        assert!(has("crates/data-engine/src/engine.rs", "crates/data-engine/src/session.rs"));
         assert!(has("crates/augment/examples/timings/main.rs", "crates/augment/examples/timings/"));
     }
 

@@ -4,7 +4,8 @@
 //! Like the images' operations they are pure functions of a text, settings and a keyed generator.
 //! Replacement and SwitchOut are fast enough to run in each epoch; back-translation runs
 //! once, into a cache that a later run continues ([`paraphrases`]), or several processes fill
-//! together ([`paraphrase_parts`]), and training reads its files.
+//! together ([`paraphrase_parts`]), and training reads its files, of the texts that it was made of
+//! ([`paraphrase_sources`]).
 //! [`aug_ops`] names all of them as UDA does: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`.
 //!
 //! | for | use (UDA) |
@@ -32,6 +33,7 @@ pub mod aug_ops;
 pub mod back_translation;
 pub mod command;
 pub mod paraphrase_parts;
+pub mod paraphrase_sources;
 pub mod paraphrases;
 pub mod sentences;
 pub mod switchout;

@@ -160,12 +160,15 @@ pub struct Candidate {
 }
 
 /// Why a candidate may not be given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Dropped {
     /// In words.
     pub why: String,
     /// Whether a filter for safety refused it.
     pub unsafe_text: bool,
+    /// Whether it was cut off while others came to an end, and nothing else is against it: whoever
+    /// asks for several replies still gets it.
+    pub truncated: bool,
 }
 
 /// What of a conversation was read.

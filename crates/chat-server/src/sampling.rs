@@ -8,7 +8,8 @@ use crate::options::Limits;
 pub(crate) struct Asked {
     pub(crate) candidates: Option<u64>,
     pub(crate) temperature: Option<f64>,
-    pub(crate) top_k: Option<u64>,
+    /// `Some(None)` asks for all tokens, whatever the server was started with.
+    pub(crate) top_k: Option<Option<u64>>,
     pub(crate) top_p: Option<f64>,
     /// With the name under which it was sent.
     pub(crate) max_tokens: Option<(&'static str, u64)>,
@@ -34,7 +35,8 @@ pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sa
         return Err(("top_p", format!("{p} is not from 0 to 1")));
     }
     let top_k = match asked.top_k {
-        Some(k) => Some(count("top_k", Some(k), 0, 1 << 20)?),
+        Some(None) => None,
+        Some(k) => Some(count("top_k", k, 0, 1 << 20)?),
         None => own.top_k,
     };
     // Who asks for more tokens than there is room for gets as many as there are: the number is a
@@ -80,4 +82,25 @@ pub(crate) fn turns_fault(turns: &[Turn], about: &About, limits: &Limits) -> Opt
     long.map(|(index, turn)| {
         format!("message {} is longer than {} characters", index + 1, most(turn))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Sampling;
+
+    #[test]
+    fn all_tokens_can_be_asked_for_beside_a_number_of_the_server_s() {
+        let own = Sampling { top_k: Some(40), top_p: Some(0.9), ..Sampling::default() };
+        let about = About { sampling: own, ..About::default() };
+        let chosen = |top_k| {
+            let asked = Asked { top_k, top_p: Some(1.0), ..Asked::default() };
+            chosen(&asked, &about, &Limits::default()).map(|found| (found.top_k, found.top_p))
+        };
+        let whole = Some(1.0);
+        assert_eq!(chosen(None), Ok((Some(40), whole)));
+        assert_eq!(chosen(Some(None)), Ok((None, whole)));
+        assert_eq!(chosen(Some(Some(7))), Ok((Some(7), whole)));
+        assert!(chosen(Some(Some(0))).is_err());
+    }
 }

@@ -204,7 +204,7 @@ fn said(reply: Reply, stops: &[String]) -> (Reply, Vec<bool>) {
         let stopped = stops::cut(&mut candidate.text, stops);
         if candidate.dropped.is_none() && candidate.text.trim().is_empty() {
             let why = "says nothing".to_owned();
-            candidate.dropped = Some(Dropped { why, unsafe_text: false });
+            candidate.dropped = Some(Dropped { why, ..Dropped::default() });
         }
         if candidate.dropped.as_ref().is_some_and(|dropped| dropped.unsafe_text) {
             candidate.text.clear();
@@ -237,7 +237,11 @@ mod tests {
     use super::*;
 
     fn candidate(text: &str, dropped: Option<bool>) -> Candidate {
-        let dropped = dropped.map(|unsafe_text| Dropped { why: "a reason".into(), unsafe_text });
+        let dropped = dropped.map(|unsafe_text| Dropped {
+            why: "a reason".into(),
+            unsafe_text,
+            ..Dropped::default()
+        });
         Candidate { text: text.to_owned(), dropped, ..Candidate::default() }
     }
 

@@ -5,11 +5,11 @@
 //! does not know these cannot run them. All processes see the files of a table under the same
 //! paths, and all are of the same version.
 
-use crate::engine::{LEAST_MEMORY, configured, environment};
 use crate::error::EngineError;
 use crate::functions;
 use crate::functions::balance::bucket;
 use crate::memory::Memory;
+use crate::session::{LEAST_MEMORY, configured, environment};
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_session_builder;

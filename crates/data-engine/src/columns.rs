@@ -5,6 +5,7 @@ use crate::error::EngineError;
 use crate::schemas::{Column, Holds, Wanted};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
+use datafusion::functions::core::expr_fn::nullif;
 use datafusion::prelude::{Expr, cast, ident, lit};
 use datafusion::scalar::ScalarValue;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 pub struct Columns {
     /// What a sample is called: text or a whole number, each one once.
     pub id: String,
-    /// Its class: text or a whole number; null where it has none.
+    /// Its class: text, a whole number or a truth value; null or the empty text where it has none.
     pub label: String,
     /// The confidence of the label, a 32-bit or 64-bit float, which is rounded to 32 bits before
     /// it is compared; null, NaN or a number outside 0 to 1 where there is none.
@@ -47,25 +48,27 @@ impl Columns {
         let table = engine.of_few_groups(files, &Wanted::Named { columns, way_out }).await?;
         Ok(table.select([
             cast(ident(id), DataType::Utf8).alias("id"),
-            cast(ident(label), DataType::Utf8).alias("label"),
+            // Programs that go by way of CSV have no null there.
+            nullif(cast(ident(label), DataType::Utf8), lit("")).alias("label"),
             cast(ident(confidence), DataType::Float32).alias("confidence"),
         ])?)
     }
 }
 
 /// Columns of text: those that are `needed`, and `others`, which are null where a table has them
-/// not. So many rows are worked on together.
+/// not. `way_out` says what to do where one of the first is not there. So many rows are worked on
+/// together.
 pub(crate) async fn text_columns(
     engine: &Engine,
     files: &[PathBuf],
-    (needed, others): (&[&str], &[&str]),
+    (needed, others, way_out): (&[&str], &[&str], &'static str),
     rows: usize,
 ) -> Result<DataFrame, EngineError> {
     let named = needed.iter().map(|&name| (name, true));
     let named = named.chain(others.iter().map(|&name| (name, false)));
     let columns = named.map(|(name, needed)| Column { name, holds: Holds::Text, needed });
-    let (columns, way_out) = (columns.collect(), "name a table with such columns");
-    let table = engine.few_rows_at_once(files, &Wanted::Named { columns, way_out }, rows).await?;
+    let wanted = Wanted::Named { columns: columns.collect(), way_out };
+    let table = engine.few_rows_at_once(files, &wanted, rows).await?;
     let column = |&name: &&str| {
         let is_there = table.schema().fields().iter().any(|field| field.name() == name);
         let value = if is_there { ident(name) } else { lit(ScalarValue::Utf8(None)) };

@@ -65,7 +65,8 @@ pub fn dialogs(
     let asked = |error: data_pipeline::error::DataError| EngineError::Asked(error.to_string());
     options.filters.check().map_err(asked)?;
     options.split.check().map_err(asked)?;
-    let rules = Rules::of(options)?;
+    let tokenizer = options.tokenizer.as_deref();
+    let rules = Rules::new(options.filters.clone(), options.split, tokenizer)?;
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let found = fields();
     let context = found.find("context").map(|(_, field)| field.as_ref().clone());
@@ -85,7 +86,8 @@ async fn write(
 ) -> Result<Funnel, EngineError> {
     let (needed, others) = (["id", "text"], ["conversation", "parent", "author", "part"]);
     let mut steps = engine.steps();
-    let messages = text_columns(engine, files, (&needed, &others), CONVERSATIONS).await?;
+    let wanted = (&needed[..], &others[..], "name a table with such columns");
+    let messages = text_columns(engine, files, wanted, CONVERSATIONS).await?;
     // One conversation without a name.
     let named = |name: &str| datafusion::prelude::coalesce(vec![col(name), lit("")]).alias(name);
     let mut all = vec![named("conversation"), named("author"), named("text")];

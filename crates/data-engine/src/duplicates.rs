@@ -60,7 +60,8 @@ pub fn deduplicate(
     engine.again(|| {
         let parts = Parts::create(out, vec![column("id"), column("text")])?;
         engine.run(async {
-            let table = text_columns(engine, files, (&[id, text], &[]), TEXTS).await?;
+            let wanted = (&[id, text][..], &[][..], "name the columns by --id and --text");
+            let table = text_columns(engine, files, wanted, TEXTS).await?;
             let texts = table
                 .select(vec![ident(id).alias("id"), ident(text).alias("text")])?
                 .filter(col("text").is_not_null())?;

@@ -5,21 +5,22 @@ use crate::error::{EngineError, plain};
 use crate::functions;
 use crate::gather::{Gathered, LEAST_ROW, gather};
 use crate::memory::Memory;
-use crate::schemas::{FileColumns, Wanted, agreed};
-use crate::stores::{Place, Stores, places};
+use crate::schemas::{FileColumns, Wanted, agreed, one_labelling};
+use crate::session::{LEAST_MEMORY, configured, environment};
+use crate::stores::{Place, places};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::file_format::options::ParquetReadOptions;
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -57,14 +58,6 @@ impl Default for Options {
 /// More parts at once than any machine has use for; each takes memory.
 const MOST_PARTITIONS: usize = 4096;
 
-/// Temporary files that a sort merges at once. Without a bound it takes as many as it has memory
-/// for, and another one beside it finds none, or does, as threads happen to run. Of very long rows
-/// even eight may be too many. A table of a hundred times the memory is merged three times over.
-const MERGED_AT_ONCE: usize = 8;
-
-/// The least that can be worked with: two sorts, each with what it needs to merge files.
-pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
-
 /// A session of DataFusion with the project's functions, and the threads that it runs on.
 pub struct Engine {
     context: SessionContext,
@@ -73,6 +66,7 @@ pub struct Engine {
     far: bool,
     spill: Option<PathBuf>,
     memory: u64,
+    notes: Mutex<BTreeSet<String>>,
 }
 
 impl Engine {
@@ -121,7 +115,14 @@ impl Engine {
             }
         };
         let (far, spill) = (options.cluster.is_some(), options.spill.clone());
-        Ok(Self { context, runtime, far, spill, memory: options.memory })
+        let (memory, notes) = (options.memory, Mutex::default());
+        Ok(Self { context, runtime, far, spill, memory, notes })
+    }
+
+    /// What a reader of results should know of the tables so far, each note once: sub-folders with
+    /// Parquet files that were not read.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Does something; once more where the result of a cluster was lost on its way here, as when
@@ -224,7 +225,7 @@ impl Engine {
             fault: format!("its footer cannot be read: {}", plain(&error)),
             way_out: "write the file anew, or leave it out".to_owned(),
         })?;
-        Ok(FileColumns { path: place.path.clone(), schema })
+        Ok(FileColumns { path: place.path.clone(), folder: place.folder.clone(), schema })
     }
 
     /// Columns of Parquet files, or of folders of them, as one table.
@@ -248,10 +249,13 @@ impl Engine {
         let runtime = self.context.runtime_env();
         let mut all = Vec::new();
         for path in files {
-            all.extend(places(path, &runtime).await?);
+            let found = places(path, &runtime).await?;
+            all.extend(found.files);
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(found.note);
         }
         let columns = all.iter().map(|place| self.columns(place));
         let columns: Vec<_> = futures::stream::iter(columns).buffered(16).try_collect().await?;
+        one_labelling(&columns)?;
         let schema = agreed(&columns, wanted)?;
         // Every file by its name, whatever its ending.
         let options = ParquetReadOptions {
@@ -304,27 +308,4 @@ fn between() -> TableParquetOptions {
     options.global.statistics_enabled = Some("none".to_owned());
     options.global.compression = Some("zstd(1)".to_owned());
     options
-}
-
-/// What reads tables wherever they lie, with temporary files in a folder.
-pub(crate) fn environment(folder: Option<&Path>) -> RuntimeEnvBuilder {
-    let environment = RuntimeEnvBuilder::new()
-        // The disk says where it ends.
-        .with_max_temp_directory_size(u64::MAX)
-        .with_max_spill_merge_fan_in(MERGED_AT_ONCE)
-        .with_object_store_registry(Arc::new(Stores::default()));
-    match folder {
-        Some(folder) => environment.with_temp_file_path(folder),
-        None => environment,
-    }
-}
-
-/// What all plans need, in whatever process they are made.
-pub(crate) fn configured(mut config: SessionConfig) -> SessionConfig {
-    // A file's smallest and largest value know nothing of NaN: where they are the same, the engine
-    // would take the whole column for that value.
-    config.options_mut().execution.collect_statistics = false;
-    // Views of text keep whole pages alive, for which a sort has no room.
-    config.options_mut().execution.parquet.schema_force_view_types = false;
-    config
 }

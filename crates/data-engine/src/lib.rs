@@ -38,9 +38,11 @@ mod error;
 mod functions;
 mod gather;
 mod memory;
+mod names;
 pub mod parts;
 mod schemas;
 mod select;
+mod session;
 mod stores;
 mod ties;
 

@@ -1,9 +1,5 @@
 //! The engine as commands.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "its results go to the standard output, what went wrong to the other one"
-)]
+#![allow(clippy::print_stderr, reason = "what went wrong goes there")]
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,6 +9,8 @@ use data_engine::{
 use data_pipeline::balance::{Rule, Selection};
 use data_pipeline::dialog::{DialogSplit, Filters};
 use data_pipeline::text::duplicates::MinHash;
+use serde::Serialize;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -254,21 +252,35 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints a result as JSON, and on the standard error what should be known of its tables. Whoever
+/// closes the pipe early, as `head` does, has read enough: that is no error.
+fn say(found: &impl Serialize, engine: &Engine) -> anyhow::Result<()> {
+    for note in engine.notes() {
+        eprintln!("note: {note}");
+    }
+    let text = serde_json::to_string_pretty(found)?;
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
 fn done(what: What) -> anyhow::Result<()> {
     match what {
         What::Dialogs { how, tokenizer, set, out, files } => {
             let mut options = dialog_options(&set)?;
             options.tokenizer = tokenizer;
-            let found = dialogs(&how.engine()?, &files, &options, &out)?;
-            println!("{}", serde_json::to_string_pretty(&found)?);
+            let engine = how.engine()?;
+            say(&dialogs(&engine, &files, &options, &out)?, &engine)?;
         }
         What::Deduplicate { how, id, text, threshold, out, files } => {
             let min_hash = MinHash { threshold, ..MinHash::default() };
-            let found = deduplicate(&how.engine()?, &files, (&id, &text), &min_hash, &out)?;
-            println!("{}", serde_json::to_string_pretty(&found)?);
+            let engine = how.engine()?;
+            say(&deduplicate(&engine, &files, (&id, &text), &min_hash, &out)?, &engine)?;
         }
         What::Describe { how, files } => {
-            println!("{}", serde_json::to_string_pretty(&describe(&how.engine()?, &files)?)?);
+            let engine = how.engine()?;
+            say(&describe(&engine, &files)?, &engine)?;
         }
         What::Scheduler { address, host, gone_after } => {
             let gone_after = std::time::Duration::from_secs(gone_after);
@@ -293,8 +305,8 @@ fn done(what: What) -> anyhow::Result<()> {
                 duplicate: !asked.no_duplicate,
             };
             let columns = Columns { id, label, confidence };
-            let found = select(&how.engine()?, &files, &columns, &selection, seed, &out)?;
-            println!("{}", serde_json::to_string_pretty(&found)?);
+            let engine = how.engine()?;
+            say(&select(&engine, &files, &columns, &selection, seed, &out)?, &engine)?;
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! Folders of Parquet files of selected rows, that are there as a whole or not at all.
 
 use crate::error::EngineError;
-use crate::stores::whole;
+use crate::stores::files;
 use datafusion::arrow::array::{ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Field, Float32Type, Schema, UInt32Type};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,13 +24,29 @@ pub(crate) struct Parts {
     out: PathBuf,
     partial: PathBuf,
     number: usize,
-    file: Option<(ArrowWriter<File>, usize)>,
+    file: Option<Part>,
     whole: bool,
+}
+
+/// The file that rows go to.
+struct Part {
+    /// Where it will be, by which messages name it.
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+    rows: usize,
 }
 
 impl Parts {
     /// Begins a folder that is not there yet, of rows with these columns.
     pub(crate) fn create(out: &Path, columns: Vec<Field>) -> Result<Self, EngineError> {
+        let address = out.to_str().and_then(|text| text.split_once("://"));
+        if let Some((scheme, _)) = address.filter(|_| !out.parent().is_some_and(Path::is_dir)) {
+            return Err(EngineError::Asked(format!(
+                "{}: results go to a disk, not to {scheme}:// (name a folder of this machine by \
+                 --out, and copy it from there)",
+                out.display()
+            )));
+        }
         if out.symlink_metadata().is_ok() {
             let out = out.display();
             return Err(EngineError::Asked(format!("{out} is there already: name a new folder")));
@@ -49,31 +67,38 @@ impl Parts {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let (writer, written) = match &mut self.file {
-            Some(file) => file,
+        let part = match &mut self.file {
+            Some(part) => part,
             None => {
-                let path = self.partial.join(format!("part-{:05}.parquet", self.number));
-                let file = File::create(&path).map_err(EngineError::io(&path))?;
                 let how = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
                     // Of values that differ a dictionary would only cost time.
                     .set_column_dictionary_enabled("id".into(), false)
                     .set_column_dictionary_enabled("confidence".into(), false)
                     .build();
-                self.number += 1;
-                let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(how))?;
-                self.file.insert((writer, 0))
+                let part = self.begin(Some(how))?;
+                self.file.insert(part)
             }
         };
-        writer.write(&rows)?;
-        *written += rows.num_rows();
-        if *written >= ROWS { self.close() } else { Ok(()) }
+        part.writer.write(&rows).map_err(failed(&part.path))?;
+        part.rows += rows.num_rows();
+        if part.rows >= ROWS { self.close() } else { Ok(()) }
+    }
+
+    /// The next file.
+    fn begin(&mut self, how: Option<WriterProperties>) -> Result<Part, EngineError> {
+        let name = format!("part-{:05}.parquet", self.number);
+        let path = self.out.join(&name);
+        let file = File::create(self.partial.join(&name)).map_err(EngineError::io(&path))?;
+        let writer = ArrowWriter::try_new(file, self.schema.clone(), how).map_err(failed(&path))?;
+        self.number += 1;
+        Ok(Part { path, writer, rows: 0 })
     }
 
     fn close(&mut self) -> Result<(), EngineError> {
-        if let Some((writer, _)) = self.file.take() {
-            let file = writer.into_inner()?;
-            file.sync_all().map_err(EngineError::io(&self.partial))?;
+        if let Some(mut part) = self.file.take() {
+            part.writer.finish().map_err(failed(&part.path))?;
+            part.writer.inner().sync_all().map_err(EngineError::io(&part.path))?;
         }
         Ok(())
     }
@@ -81,14 +106,27 @@ impl Parts {
     /// Puts the folder in its place; one without rows has one file without any.
     pub(crate) fn finish(mut self) -> Result<(), EngineError> {
         if self.number == 0 {
-            let path = self.partial.join("part-00000.parquet");
-            let file = File::create(&path).map_err(EngineError::io(&path))?;
-            ArrowWriter::try_new(file, self.schema.clone(), None)?.close()?;
+            self.file = Some(self.begin(None)?);
         }
         self.close()?;
         fs::rename(&self.partial, &self.out).map_err(EngineError::io(&self.out))?;
         self.whole = true;
         Ok(())
+    }
+}
+
+/// What went wrong with a file that is written, as when the disk is full.
+fn failed(path: &Path) -> impl FnOnce(ParquetError) -> EngineError {
+    let path = path.to_path_buf();
+    |error| {
+        let error = match error {
+            ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+                Ok(error) => *error,
+                Err(cause) => io::Error::other(cause),
+            },
+            error => io::Error::other(error),
+        };
+        EngineError::Io { path, error }
     }
 }
 
@@ -98,23 +136,6 @@ impl Drop for Parts {
             let _ = fs::remove_dir_all(&self.partial);
         }
     }
-}
-
-/// A file, or those of a folder that end in `.parquet`, by name.
-pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, EngineError> {
-    if !path.metadata().map_err(EngineError::io(path))?.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let mut files = Vec::new();
-    for entry in path.read_dir().map_err(EngineError::io(path))? {
-        let file = entry.map_err(EngineError::io(path))?.path();
-        if file.extension().is_some_and(|ending| ending == "parquet") && file.is_file() {
-            files.push(file);
-        }
-    }
-    files.sort();
-    whole(path, files.iter().filter_map(|file| file.file_stem()?.to_str()), files.len())?;
-    Ok(files)
 }
 
 /// A selected row: id, label, confidence, copies.

@@ -3,14 +3,15 @@
 //! file comes first.
 
 use crate::error::EngineError;
+use crate::names::is_part;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What a column has to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// Text, or whole numbers, which can be written as text.
+    /// Text, or whole numbers and truth values, which can be written as text.
     Text,
     /// Floats of 32 or 64 bits.
     Floats,
@@ -21,15 +22,29 @@ impl Holds {
     fn fits(self, kind: &DataType) -> bool {
         match (self, kind) {
             (_, DataType::Null) => true,
-            (Self::Text, _) => is_string(kind) || kind.is_integer(),
+            (Self::Text, DataType::Boolean) => true,
+            (Self::Text, _) => is_string(kind) || values(kind).is_integer(),
             (Self::Floats, _) => matches!(kind, DataType::Float32 | DataType::Float64),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::Text => "text or whole numbers",
+            Self::Text => "text, whole numbers or truth values",
             Self::Floats => "floats of 32 or 64 bits",
+        }
+    }
+
+    /// What to do about a column of another type.
+    fn way_out(self, kind: &DataType, other: &str) -> String {
+        match self {
+            // What pandas makes of whole numbers with gaps.
+            Self::Text if kind.is_floating() => {
+                format!(
+                    "write it as text or whole numbers, in pandas by astype(\"Int64\"), or {other}"
+                )
+            }
+            Self::Text | Self::Floats => format!("write it as {}, or {other}", self.name()),
         }
     }
 
@@ -55,13 +70,16 @@ pub(crate) struct Column<'a> {
 pub(crate) enum Wanted<'a> {
     /// All that there are, whatever they hold. Where a file lacks one, its values are null.
     All,
-    /// These. `way_out` says what to do where one is not there, or holds something else.
+    /// These. `way_out` says what to do where one is not there.
     Named { columns: Vec<Column<'a>>, way_out: &'static str },
 }
 
 /// A file of a table and its columns.
 pub(crate) struct FileColumns {
     pub(crate) path: PathBuf,
+    /// The folder that was named; none where the file was.
+    pub(crate) folder: Option<PathBuf>,
+    /// Its columns, with the entries of its footer as metadata.
     pub(crate) schema: Schema,
 }
 
@@ -93,7 +111,7 @@ impl FileColumns {
             Some(kind) if !column.holds.fits(kind) => {
                 let (name, wanted) = (column.name, column.holds.name());
                 let fault = format!("column {name} holds {kind}, not {wanted}");
-                Err(table(&self.path, fault, way_out))
+                Err(table(&self.path, fault, &column.holds.way_out(kind, way_out)))
             }
             _ => Ok(()),
         }
@@ -102,6 +120,31 @@ impl FileColumns {
 
 fn table(path: &Path, fault: String, way_out: &str) -> EngineError {
     EngineError::Table { path: path.to_path_buf(), fault, way_out: way_out.to_owned() }
+}
+
+/// The key of a footer under which `tutor predict` keeps, in each part of its labels, a digest of
+/// what all of them together are: network, samples, options, number of parts.
+const LABELLING: &str = "tutor.parts";
+
+/// Fails where parts in one folder, or among the files that were named one by one, are of different
+/// labellings. Parts that do not say it are taken as they are.
+pub(crate) fn one_labelling(files: &[FileColumns]) -> Result<(), EngineError> {
+    let mut known: BTreeMap<Option<&Path>, (&Path, &str)> = BTreeMap::new();
+    for file in files.iter().filter(|file| is_part(&file.path)) {
+        let Some(own) = file.schema.metadata().get(LABELLING) else { continue };
+        let (first, known) = known.entry(file.folder.as_deref()).or_insert((&file.path, own));
+        if *known != own {
+            let first = first.display();
+            let fault = format!(
+                "this part is of another labelling than {first}, which differs in the network, \
+                 the samples, or the options"
+            );
+            let way_out = "label all parts by the same command in a new folder; folders that are \
+                           whole may be named beside each other";
+            return Err(table(&file.path, fault, way_out));
+        }
+    }
+    Ok(())
 }
 
 /// The columns that a plan takes, with the types in which all files are read.
@@ -209,16 +252,22 @@ fn whole_number(kind: &DataType) -> Option<(bool, usize)> {
     if *kind == WIDEST {
         return Some((true, 128));
     }
+    let kind = values(kind);
     let bits = 8 * kind.primitive_width().filter(|_| kind.is_integer())?;
     Some((kind.is_signed_integer(), bits))
 }
 
+/// The type of a column's values, as they are or by a dictionary.
+fn values(kind: &DataType) -> &DataType {
+    match kind {
+        DataType::Dictionary(_, of) => of,
+        _ => kind,
+    }
+}
+
 /// Whether a column holds text, as it is or by a dictionary.
 pub(crate) fn is_string(kind: &DataType) -> bool {
-    match kind {
-        DataType::Dictionary(_, of) => of.is_string(),
-        _ => kind.is_string(),
-    }
+    values(kind).is_string()
 }
 
 #[cfg(test)]
@@ -229,6 +278,7 @@ mod tests {
     fn a_common_type_loses_nothing() {
         use DataType::*;
         let dictionary = Dictionary(Box::new(Int32), Box::new(Utf8));
+        let numbers = Dictionary(Box::new(Int32), Box::new(Int8));
         for (a, b, wanted) in [
             (Utf8, LargeUtf8, Some(Utf8)),
             (dictionary, Utf8View, Some(Utf8)),
@@ -240,6 +290,11 @@ mod tests {
             (UInt32, Int64, Some(Int64)),
             (UInt64, Int8, Some(WIDEST)),
             (WIDEST, UInt32, Some(WIDEST)),
+            (numbers.clone(), numbers.clone(), Some(numbers.clone())),
+            (numbers.clone(), Int8, Some(Int8)),
+            (numbers.clone(), UInt32, Some(Int64)),
+            (numbers, Utf8, None),
+            (Boolean, Boolean, Some(Boolean)),
             (Int64, Float64, None),
             (Int64, Utf8, None),
             (Int64, Boolean, None),

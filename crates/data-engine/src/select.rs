@@ -39,7 +39,8 @@ use std::sync::Arc;
 pub struct Selected {
     /// Rows of the table.
     pub rows: u64,
-    /// Rows without a label, or without a confidence: it is null, NaN or outside 0 to 1.
+    /// Rows without a label (null, or the empty text), or without a confidence: it is null, NaN or
+    /// outside 0 to 1.
     pub without: u64,
     /// Rows below the least confidence.
     pub below: u64,

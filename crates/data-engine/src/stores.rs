@@ -1,13 +1,14 @@
 //! Where tables lie: on disks of the machine, or in storage that speaks S3.
 
 use crate::error::EngineError;
+use crate::names::{first_missing, is_hidden, is_partition, stem};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
+use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -46,6 +47,14 @@ pub(crate) struct Place {
     pub(crate) path: PathBuf,
     /// As the engine finds it.
     pub(crate) address: String,
+    /// The folder that was named; none where the file was.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// The files of what was named, and what a reader of the rows should know beside them.
+pub(crate) struct Places {
+    pub(crate) files: Vec<Place>,
+    pub(crate) note: Option<String>,
 }
 
 /// The Parquet files that `path` names: a file, or those of a folder, whose names end in
@@ -53,102 +62,186 @@ pub(crate) struct Place {
 pub(crate) async fn places(
     path: &Path,
     runtime: &RuntimeEnv,
-) -> std::result::Result<Vec<Place>, EngineError> {
+) -> std::result::Result<Places, EngineError> {
     let Some(("s3", name)) = path.to_str().and_then(|text| text.split_once("://")) else {
         return local(path);
     };
-    let fault = |fault: String| EngineError::Table {
-        path: path.to_path_buf(),
-        fault,
-        way_out: "name a file or folder as s3://BUCKET/NAME, with AWS_ACCESS_KEY_ID, \
-                  AWS_SECRET_ACCESS_KEY, AWS_REGION and, where it is not Amazon's, AWS_ENDPOINT \
-                  in the environment"
-            .to_owned(),
+    let fault = |fault: String| {
+        let way_out = "name a file or folder as s3://BUCKET/NAME, with AWS_ACCESS_KEY_ID, \
+                       AWS_SECRET_ACCESS_KEY, AWS_REGION and, where it is not Amazon's, \
+                       AWS_ENDPOINT in the environment, and AWS_ALLOW_HTTP=true where that is an \
+                       http:// address";
+        table(path, fault, way_out)
     };
     // As it is written: there are no escapes.
     let (bucket, name) = name.split_once('/').unwrap_or((name, ""));
     let address = Url::parse(&format!("s3://{bucket}")).map_err(|e| fault(e.to_string()))?;
     let store = runtime.object_store_registry.get_store(&address);
     let store = store.map_err(|error| fault(error.strip_backtrace()))?;
-    let prefix = object_store::path::Path::parse(name.trim_end_matches('/'));
+    let prefix = Key::parse(name.trim_end_matches('/'));
     let prefix = prefix.map_err(|error| fault(error.to_string()))?;
-    let listed: Vec<_> = store
-        .list(Some(&prefix))
-        .map_ok(|object| object.location)
-        .try_collect()
-        .await
-        .map_err(|error| fault(first_line(&error)))?;
-    // Those of sub-folders are not its own.
-    let own = listed.iter().filter(|name| name.parts_count() == prefix.parts_count() + 1);
-    let mut names: Vec<String> = own.map(|name| name.to_string()).collect();
-    names.retain(|name| name.ends_with(".parquet"));
+    // Not the names below sub-folders, which may be very many.
+    let listed = store.list_with_delimiter(Some(&prefix)).await;
+    let listed = listed.map_err(|error| fault(first_line(&error)))?;
+    let mut names: Vec<String> =
+        listed.objects.iter().map(|object| object.location.to_string()).collect();
+    names.retain(|name| stem(last(name)).is_some());
     names.sort();
-    if names.is_empty() && store.head(&prefix).await.is_ok() {
+    let mut note = None;
+    let is_file = names.is_empty() && store.head(&prefix).await.is_ok();
+    if is_file {
         names.push(prefix.to_string());
     } else {
-        let stems = names.iter().filter_map(|name| stem(name.rsplit('/').next()?));
-        whole(path, stems, names.len())?;
+        let folders = with_tables(store.as_ref(), &listed.common_prefixes).await;
+        note = beside(path, folders.map_err(|error| fault(first_line(&error)))?)?;
+        whole(path, names.iter().filter_map(|name| stem(last(name))), names.len())?;
     }
     let place = |name: &String| {
         let mut address = address.clone();
         // What is no escape must not be taken for one.
         address.set_path(&name.replace('%', "%25"));
-        Place { path: format!("s3://{bucket}/{name}").into(), address: address.into() }
+        let path_of_it = format!("s3://{bucket}/{name}").into();
+        let folder = (!is_file).then(|| path.to_path_buf());
+        Place { path: path_of_it, address: address.into(), folder }
     };
-    Ok(names.iter().map(place).collect())
+    Ok(Places { files: names.iter().map(place).collect(), note })
+}
+
+/// A name of a bucket without what stands before its last `/`.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// The names of those sub-folders of a bucket's folder that hold Parquet files, as far as the first
+/// names below each say it: one request each.
+async fn with_tables(
+    store: &dyn ObjectStore,
+    folders: &[Key],
+) -> object_store::Result<Vec<String>> {
+    const NAMES: usize = 1000;
+    const FOLDERS: usize = 1000;
+    let seen = folders.iter().filter(|folder| !is_hidden(last(folder.as_ref()))).take(FOLDERS);
+    let looked = seen.map(|folder| async move {
+        let mut names = store.list(Some(folder)).take(NAMES);
+        while let Some(object) = names.try_next().await? {
+            if stem(last(object.location.as_ref())).is_some() {
+                return Ok::<_, object_store::Error>(Some(last(folder.as_ref()).to_owned()));
+            }
+        }
+        Ok(None)
+    });
+    let found: Vec<Option<String>> =
+        futures::stream::iter(looked).buffered(16).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn first_line(error: &impl std::fmt::Display) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
-/// As addresses: in names of files, `*`, `?` and `[` would be patterns.
-fn local(path: &Path) -> std::result::Result<Vec<Place>, EngineError> {
-    let other = path.to_str().and_then(|text| text.split_once("://"));
-    if let Some((scheme, _)) = other.filter(|_| !path.exists()) {
-        return Err(EngineError::Table {
-            path: path.to_path_buf(),
-            fault: format!("nothing is read from {scheme}://"),
-            way_out: "name files or folders of this machine by their paths, or s3://BUCKET/NAME"
-                .to_owned(),
-        });
-    }
-    crate::parts::files(path)?
-        .into_iter()
-        .map(|path| {
-            let whole = path.canonicalize().map_err(EngineError::io(&path))?;
-            let address = Url::from_file_path(&whole).map_err(|()| EngineError::Table {
-                path: path.clone(),
-                fault: "the name cannot be written as an address".to_owned(),
-                way_out: "rename the file".to_owned(),
-            })?;
-            Ok(Place { path, address: address.into() })
-        })
-        .collect()
+fn table(path: &Path, fault: String, way_out: &str) -> EngineError {
+    EngineError::Table { path: path.to_path_buf(), fault, way_out: way_out.to_owned() }
 }
 
-/// A name without its ending.
-fn stem(name: &str) -> Option<&str> {
-    name.strip_suffix(".parquet")
+/// As addresses: in names of files, `*`, `?` and `[` would be patterns.
+fn local(path: &Path) -> std::result::Result<Places, EngineError> {
+    let other = path.to_str().and_then(|text| text.split_once("://"));
+    if let Some((scheme, _)) = other.filter(|_| !path.exists()) {
+        let way_out = "name files or folders of this machine by their paths, or s3://BUCKET/NAME";
+        return Err(table(path, format!("nothing is read from {scheme}://"), way_out));
+    }
+    let (files, note) = listed(path)?;
+    let folder = path.is_dir().then(|| path.to_path_buf());
+    let place = |path: PathBuf| {
+        let whole = path.canonicalize().map_err(EngineError::io(&path))?;
+        let address = Url::from_file_path(&whole).map_err(|()| {
+            let fault = "the name cannot be written as an address".to_owned();
+            table(&path, fault, "rename the file")
+        })?;
+        Ok(Place { path, address: address.into(), folder: folder.clone() })
+    };
+    let files = files.into_iter().map(place).collect::<std::result::Result<_, EngineError>>()?;
+    Ok(Places { files, note })
+}
+
+/// A file, or those of a folder that end in `.parquet`, by name.
+pub(crate) fn files(path: &Path) -> std::result::Result<Vec<PathBuf>, EngineError> {
+    Ok(listed(path)?.0)
+}
+
+/// The same, with what should be known beside them.
+fn listed(path: &Path) -> std::result::Result<(Vec<PathBuf>, Option<String>), EngineError> {
+    if !path.metadata().map_err(EngineError::io(path))?.is_dir() {
+        return Ok((vec![path.to_path_buf()], None));
+    }
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in path.read_dir().map_err(EngineError::io(path))? {
+        let entry = entry.map_err(EngineError::io(path))?.path();
+        let name = name(&entry);
+        if entry.is_dir() {
+            folders.extend((!is_hidden(&name) && holds_a_table(&entry)).then_some(name));
+        } else if stem(&name).is_some() && entry.is_file() {
+            files.push(entry);
+        }
+    }
+    files.sort();
+    folders.sort();
+    let note = beside(path, folders)?;
+    let names: Vec<String> = files.iter().map(|file| name(file)).collect();
+    whole(path, names.iter().filter_map(|name| stem(name)), files.len())?;
+    Ok((files, note))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether Parquet files are in a folder, or in partitions below it. One that cannot be read does
+/// not hold any.
+fn holds_a_table(folder: &Path) -> bool {
+    let Ok(mut entries) = folder.read_dir() else { return false };
+    entries.any(|entry| {
+        let Ok(path) = entry.map(|entry| entry.path()) else { return false };
+        let name = name(&path);
+        stem(&name).is_some() && path.is_file() || is_partition(&name) && holds_a_table(&path)
+    })
+}
+
+/// What to say of sub-folders that hold Parquet files, of which none is read. Fails where they are
+/// parts of the folder's table, whose column stands in their names.
+fn beside(folder: &Path, folders: Vec<String>) -> std::result::Result<Option<String>, EngineError> {
+    const NAMED: usize = 3;
+    if let Some(partition) = folders.iter().find(|name| is_partition(name)) {
+        return Err(table(
+            folder,
+            format!("{partition} is a partition of a table, whose value stands in its name alone"),
+            "write the table without partitions, that column among the others, or name the files",
+        ));
+    }
+    let more = match folders.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = folders.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    Ok((!named.is_empty()).then(|| {
+        let folder = folder.display();
+        format!("{folder}: Parquet files of its sub-folders are not read ({named}{more})")
+    }))
 }
 
 /// Fails where a folder has no files of a table, or lacks some.
-pub(crate) fn whole<'a>(
+fn whole<'a>(
     folder: &Path,
     stems: impl Iterator<Item = &'a str>,
     count: usize,
 ) -> std::result::Result<(), EngineError> {
-    let fault = |fault: String, way_out: &str| EngineError::Table {
-        path: folder.to_path_buf(),
-        fault,
-        way_out: way_out.to_owned(),
-    };
     if count == 0 {
         let way_out = "name the files, or their folder";
-        return Err(fault("there is no .parquet file".to_owned(), way_out));
+        return Err(table(folder, "there is no .parquet file".to_owned(), way_out));
     }
     match first_missing(stems) {
-        Some(missing) => Err(fault(
+        Some(missing) => Err(table(
+            folder,
             format!("there is no {missing}.parquet, though other parts are there"),
             "label that part, or name the files",
         )),
@@ -156,22 +249,71 @@ pub(crate) fn whole<'a>(
     }
 }
 
-/// The first part that is not there among names such as `part-00002-of-00004`.
-fn first_missing<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut sets: BTreeMap<(&str, &str), BTreeSet<usize>> = BTreeMap::new();
-    for name in names {
-        if let Some((before, of)) = name.rsplit_once("-of-")
-            && let Some((set, number)) = before.rsplit_once('-')
-            && let (Ok(number), true) = (number.parse(), of.parse::<usize>().is_ok())
-        {
-            sets.entry((set, of)).or_default().insert(number);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use object_store::memory::InMemory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+    use std::time::Duration;
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(work)
     }
-    sets.into_iter().find_map(|((set, of), there)| {
-        // Some count from 0.
-        let first = usize::from(!there.contains(&0));
-        let of_all = first..of.parse::<usize>().ok()? + first;
-        let missing = of_all.into_iter().find(|number| !there.contains(number))?;
-        Some(format!("{set}-{missing:0width$}-of-{of}", width = of.len()))
-    })
+
+    /// What a bucket with these names gives for an address. A millisecond passes for each name that
+    /// is listed, where what lies below sub-folders is listed too.
+    async fn found(names: &[String], address: &str) -> std::result::Result<Places, EngineError> {
+        let store = InMemory::new();
+        for name in names {
+            store.put(&Key::parse(name).expect("a name"), "".into()).await.expect("put");
+        }
+        let wait_list_per_entry = Duration::from_millis(1);
+        let slow = ThrottleConfig { wait_list_per_entry, ..ThrottleConfig::default() };
+        let runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(Stores::default()))
+            .build()
+            .expect("one");
+        let bucket = Url::parse("s3://bucket").expect("an address");
+        runtime.register_object_store(&bucket, Arc::new(ThrottledStore::new(store, slow)));
+        places(Path::new(address), &runtime).await
+    }
+
+    fn paths(places: &Places) -> Vec<&str> {
+        places.files.iter().map(|place| place.path.to_str().expect("UTF-8")).collect()
+    }
+
+    #[test]
+    fn files_of_a_bucket_are_told_by_their_ending_and_those_of_sub_folders_noted() {
+        let names = ["a.parquet", "B.PARQUET", "c.csv", "old/d.parquet", "_e/f.parquet"];
+        let names = names.map(|name| format!("in/{name}"));
+        let found = |names: &[String], address: &str| run(found(names, address));
+        let all = found(&names, "s3://bucket/in/").expect("files");
+        assert_eq!(paths(&all), ["s3://bucket/in/B.PARQUET", "s3://bucket/in/a.parquet"]);
+        let note = all.note.expect("a note");
+        assert!(note.contains("s3://bucket/in/: ") && note.contains("not read (old)"), "{note}");
+        assert!(all.files.iter().all(|place| place.folder.is_some()));
+        let one = found(&names, "s3://bucket/in/c.csv").expect("a file");
+        assert_eq!((paths(&one), &one.note), (vec!["s3://bucket/in/c.csv"], &None));
+        assert!(one.files[0].folder.is_none());
+        let parts = ["part-00002-of-00002.PARQUET".to_owned()];
+        let said = found(&parts, "s3://bucket").err().expect("refused").to_string();
+        assert!(said.contains("there is no part-00001-of-00002.parquet"), "{said}");
+        let hive = ["top.parquet", "year=1/month=2/a.parquet"].map(str::to_owned);
+        let said = found(&hive, "s3://bucket").err().expect("refused").to_string();
+        assert!(said.contains("year=1 is a partition"), "{said}");
+    }
+
+    #[test]
+    fn what_lies_below_sub_folders_of_a_bucket_is_not_listed() {
+        let pictures = (0..20_000).map(|i| format!("pictures/{i}.png"));
+        let names: Vec<String> = pictures.chain(["a.parquet".to_owned()]).collect();
+        let listed = run(async {
+            let found = found(&names, "s3://bucket");
+            tokio::time::timeout(Duration::from_secs(10), found).await
+        });
+        let listed = listed.expect("within the time").expect("files");
+        assert_eq!((paths(&listed), &listed.note), (vec!["s3://bucket/a.parquet"], &None));
+    }
 }

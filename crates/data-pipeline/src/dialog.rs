@@ -5,7 +5,7 @@
 //! [pairs](Pair), each in one [part](DialogPart); a [`Funnel`] counts what went. [`BpeTrainer`]
 //! makes a vocabulary, [`EncodedPairs`] holds pairs in token ids, and [`PackPairs`] makes batches
 //! of them without padding. [`build_dialogs`] does all of it with messages that do not fit in
-//! memory.
+//! memory, and [`MadeDialogs`] opens what it made.
 //!
 //! ```
 //! use data_pipeline::dialog::*;
@@ -45,6 +45,7 @@ mod encoded;
 mod filters;
 mod forest;
 mod funnel;
+mod made;
 mod message;
 mod part;
 mod read;
@@ -61,9 +62,10 @@ pub use clean::one_line;
 pub use encoded::{EncodedPairs, PackPairs, PackedPairs, PairLengths};
 pub use filters::{Checks, Filters, words_as_subwords};
 pub use funnel::{Dropped, Funnel, Reason};
+pub use made::MadeDialogs;
 pub use message::Message;
 pub use part::{DialogPart, DialogSplit};
-pub use read::{DialogFormat, DialogReadOptions, DialogSource, read_all};
+pub use read::{DialogFormat, DialogReadOptions, DialogSource, parent_of, read_all};
 pub use safety::{Safety, SafetyWords};
 pub use select::{Dialogs, Pair, Selected};
 pub use streaming::StreamDecoder;

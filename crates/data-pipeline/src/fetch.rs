@@ -25,7 +25,7 @@ pub fn fetch(
     patience: Patience,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), DataError> {
-    let way_out = "name a folder that may be written to, with --data DIR or $TUTOR_DATA";
+    let way_out = "name a folder that may be written to, behind the name or by $TUTOR_DATA";
     std::fs::create_dir_all(dir).map_err(DataError::io(dir, way_out))?;
     let lock = File::open(dir).map_err(DataError::io(dir, way_out))?;
     match lock.try_lock() {

@@ -10,7 +10,8 @@
 //! | `pairs.jsonl` | a [`Pair`](crate::Pair) |
 //! | `preferences.jsonl` | a [`Preference`](crate::Preference) |
 //!
-//! `study.json` holds `{"required": 5}`. A file that is not there is an empty list.
+//! `study.json` holds [`Settings`], as `{"required": 5}`, without which no label follows from
+//! ratings. Of the others, a file that is not there is an empty list.
 
 use crate::protocol::Required;
 use crate::study::{Mismatch, Study};
@@ -33,6 +34,17 @@ pub enum FileError {
     /// The folder holds no study.
     #[error("there is no study in {}: it has no items.jsonl", .0.display())]
     NoStudy(
+        /// The folder.
+        PathBuf,
+    ),
+    /// Ratings of which nobody says how many make a label.
+    #[error(
+        "{} has ratings and no study.json, which says how many votes each response gets: export \
+         the study anew (earlier versions wrote none), or write {{\"required\": 5}} into that \
+         file, with the number of votes in place of 5",
+        .0.display()
+    )]
+    NoSettings(
         /// The folder.
         PathBuf,
     ),
@@ -59,36 +71,35 @@ pub enum FileError {
     Write(#[from] atomic_file::Error),
 }
 
-#[derive(Serialize, Deserialize)]
+/// What `study.json` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
-    required: Required,
+pub struct Settings {
+    /// How many raters each response gets.
+    pub required: Required,
 }
 
 impl Study {
     /// Reads a study from its folder and checks it.
     ///
     /// # Errors
-    /// A file that cannot be read, the first line that is not what it should be, and all records
-    /// that do not fit together.
+    /// A file that cannot be read, the first line that is not what it should be, ratings without a
+    /// `study.json`, and all records that do not fit together.
     pub fn read(folder: &Path) -> Result<Self, FileError> {
         let items = folder.join("items.jsonl");
         if !items.exists() && !folder.join("pairs.jsonl").exists() {
             return Err(FileError::NoStudy(folder.to_owned()));
         }
-        let settings = folder.join("study.json");
-        let required = match text(&settings)? {
-            None => Required::default(),
-            Some(text) => {
-                let settings: Settings = serde_json::from_str(&text).map_err(|fault| {
-                    let (line, fault) = (fault.line(), fault.to_string());
-                    FileError::Line { path: settings, line, fault }
-                })?;
-                settings.required
-            }
+        let path = folder.join("study.json");
+        let settings: Option<Settings> = match text(&path)? {
+            None => None,
+            Some(text) => Some(serde_json::from_str(&text).map_err(|fault| {
+                let (line, fault) = (fault.line(), fault.to_string());
+                FileError::Line { path, line, fault }
+            })?),
         };
         let study = Self {
-            required,
+            required: settings.map(|settings| settings.required).unwrap_or_default(),
             systems: lines(&folder.join("systems.jsonl"))?,
             items: lines(&items)?,
             ratings: lines(&folder.join("ratings.jsonl"))?,
@@ -97,9 +108,17 @@ impl Study {
             pairs: lines(&folder.join("pairs.jsonl"))?,
             preferences: lines(&folder.join("preferences.jsonl"))?,
         };
+        if settings.is_none() && !study.ratings.is_empty() {
+            return Err(FileError::NoSettings(folder.to_owned()));
+        }
         let folder = || folder.to_owned();
         study.check().map_err(|mismatch| FileError::Mismatch { folder: folder(), mismatch })?;
         Ok(study)
+    }
+
+    /// What its `study.json` says.
+    pub fn settings(&self) -> Settings {
+        Settings { required: self.required }
     }
 
     /// Writes the study into a folder that exists, each file whole or not at all.
@@ -116,7 +135,7 @@ impl Study {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), FileError> {
-        write(&folder.join("study.json"), &[Settings { required: self.required }])?;
+        write(&folder.join("study.json"), &[self.settings()])?;
         write(&folder.join("systems.jsonl"), &self.systems)?;
         write(&folder.join("ratings.jsonl"), &self.ratings)?;
         write(&folder.join("judgments.jsonl"), &self.judgments)?;

@@ -206,8 +206,8 @@ impl<'a> Choices<'a> {
 }
 
 /// The turns in a value: a list of texts, a list of objects with speaker and text, or one text with
-/// a turn a line. Speakers without names alternate, and the last is `A`. What a program is told
-/// before a conversation, with the role `system`, is no turn of it.
+/// a turn a line; without space around each turn. Speakers without names alternate, and the last is
+/// `A`. What a program is told before a conversation, with the role `system`, is no turn of it.
 fn turns(value: &Value) -> Option<Vec<Turn>> {
     match value {
         Value::String(text) => {
@@ -217,7 +217,7 @@ fn turns(value: &Value) -> Option<Vec<Turn>> {
         }
         Value::Array(list) if list.iter().all(Value::is_string) => {
             let texts: Vec<String> =
-                list.iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect();
+                list.iter().filter_map(|text| Some(text.as_str()?.trim().to_owned())).collect();
             Some(crate::guideline::speakers(&texts))
         }
         Value::Array(list) => list.iter().skip_while(|value| is_prompt(value)).map(turn).collect(),
@@ -234,7 +234,16 @@ fn is_prompt(value: &Value) -> bool {
 fn turn(value: &Value) -> Option<Turn> {
     let field = |names: &[&str]| names.iter().find_map(|name| value.get(name)?.as_str());
     let speaker = field(&["speaker", "author", "role", "user"])?;
-    Some(Turn::new(speaker, field(&["text", "content", "utterance"])?))
+    Some(Turn::new(speaker, field(&["text", "content", "utterance"])?.trim()))
+}
+
+/// The conversation or context that a response belongs to, by which responses of several systems
+/// are compared: as it is named, or else by its turns; empty where there is neither.
+fn conversation(named: Option<String>, context: &[Turn]) -> String {
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| {
+        let turns: Vec<&str> = context.iter().map(|turn| turn.text.as_str()).collect();
+        turns.join(" / ")
+    })
 }
 
 /// A text or a number as a text.

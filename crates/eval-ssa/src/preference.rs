@@ -31,7 +31,7 @@ pub fn pairs(items: &[Item], mut systems: [&str; 2]) -> Vec<Pair> {
         let Some(which) = systems.iter().position(|system| *system == item.system) else {
             continue;
         };
-        let turns = item.context.iter().map(|turn| turn.text.as_str()).collect();
+        let turns = item.context.iter().map(|turn| turn.text.trim()).collect();
         answers.entry((item.conversation.as_str(), turns)).or_default()[which].push(item);
     }
     let met = answers.into_values().flat_map(|[first, second]| first.into_iter().zip(second));

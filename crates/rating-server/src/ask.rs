@@ -46,8 +46,10 @@ pub struct Asked {
 impl Project {
     /// Asks a system for a response to each context that it has none to yet, and keeps each as it
     /// comes: the same call goes on where one was stopped. A system that is busy is asked again, as
-    /// it says or up to eight times, waiting no more than five minutes for one response. `said` is
-    /// told of each response and of each wait.
+    /// it says or up to eight times, waiting no more than five minutes for one response. `opening`
+    /// is what the system is told before a context that begins with a turn of its own, and nobody
+    /// else sees: many chat models take no conversation that a user does not begin. `said` is told
+    /// of each response and of each wait.
     ///
     /// # Errors
     /// [`Error::Chat`] when the system does not answer; [`Error::Invalid`] when an item of that
@@ -57,8 +59,12 @@ impl Project {
         system: &str,
         endpoint: &Endpoint,
         contexts: &[Context],
+        opening: Option<&str>,
         said: &mut dyn FnMut(Asking<'_>),
     ) -> Result<Asked> {
+        if opening.is_some_and(|opening| opening.trim().is_empty()) {
+            return Err(Error::invalid("the opening is empty: give a text, or leave it out"));
+        }
         if system.trim().is_empty() {
             return Err(Error::invalid("the system needs a name"));
         }
@@ -70,7 +76,12 @@ impl Project {
             .collect::<Result<_>>()?;
         let (of, mut asked) = (open.len(), Asked::default());
         for mut item in open {
-            let turns: Vec<String> = item.context.iter().map(|turn| turn.text.clone()).collect();
+            let mut turns: Vec<String> =
+                item.context.iter().map(|turn| turn.text.clone()).collect();
+            let begins = turns.len().is_multiple_of(2);
+            if let Some(opening) = opening.filter(|_| begins) {
+                turns.insert(0, opening.to_owned());
+            }
             match partner.reply(&turns, &mut |why, wait| pause(said, why, wait)) {
                 Ok(reply) => {
                     item.response = reply.text.trim().to_owned();
@@ -83,7 +94,12 @@ impl Project {
                     continue;
                 }
                 Err(Error::Chat(why)) => {
-                    return Err(Error::Chat(format!("{why} (context {:?})", item.conversation)));
+                    let hint = match endpoint {
+                        Endpoint::OpenAi { .. } if begins && opening.is_none() => first_turn(&why),
+                        _ => "",
+                    };
+                    let context = &item.conversation;
+                    return Err(Error::Chat(format!("{why} (context {context:?}{hint})")));
                 }
                 Err(other) => return Err(other),
             }
@@ -108,7 +124,7 @@ impl Project {
             return Ok(true);
         }
         Err(Error::Invalid(format!(
-            "the project has an item {:?} with another context: rename the context",
+            "the study has an item {:?} with another context: rename the context",
             wanted.id
         )))
     }
@@ -118,6 +134,18 @@ impl Project {
 pub(crate) fn pause(said: &mut dyn FnMut(Asking<'_>), why: &str, wait: Duration) {
     said(Asking::Waits { why, wait });
     std::thread::sleep(wait);
+}
+
+/// What to try where a server may refuse a context because its first turn is the system's own.
+fn first_turn(why: &str) -> &'static str {
+    let refused = ["400 ", "422 ", "500 "].iter().any(|status| why.starts_with(status));
+    match refused || why.to_lowercase().contains("role") {
+        true => {
+            ", which begins with a turn of the chatbot's own: if its chat template wants the \
+             user's first, --opening \"Hi!\" puts one before it"
+        }
+        false => "",
+    }
 }
 
 /// An item that lacks its response.
@@ -147,7 +175,7 @@ mod tests {
         let contexts = &Context::own()[..20];
         let mut heard = Vec::new();
         let mut ask = |contexts: &[Context]| {
-            project.ask("control", &Endpoint::GenericBot, contexts, &mut |asking| {
+            project.ask("control", &Endpoint::GenericBot, contexts, None, &mut |asking| {
                 if let Asking::Done { done, of } = asking {
                     heard.push((done, of));
                 }
@@ -168,7 +196,7 @@ mod tests {
             assert_eq!((&*item.response, &item.conversation), (says, &context.id));
         }
         let other = Context { turns: vec!["Another?".into()], ..contexts[0].clone() };
-        let error = project.ask("control", &Endpoint::GenericBot, &[other], &mut |_| ());
+        let error = project.ask("control", &Endpoint::GenericBot, &[other], None, &mut |_| ());
         assert!(error.expect_err("another context").to_string().contains("another context"));
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<()> {
         .prefix(PREFIX)
         .suffix(SUFFIX)
         .tempfile_in(folder)
-        .map_err(failed)?;
+        // Its error names the temporary file, which nobody asked for.
+        .map_err(|error| failed(error.kind().into()))?;
     // Others leave it alone as long as this process lives. File systems without locks are rare.
     let _ = part.as_file().try_lock();
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -46,7 +46,7 @@ pub(crate) fn add(db: &Connection, decisions: &[Adjudication], now: i64) -> Resu
             .optional()?;
         let key = key.ok_or_else(|| {
             Error::Invalid(format!(
-                "there is a decision on the item {:?}, which is not in the project",
+                "there is a decision on the item {:?}, which is not in the study",
                 decision.item
             ))
         })?;

@@ -1,6 +1,6 @@
 //! What can go wrong, in words for the person who can mend it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The result of this crate's functions.
@@ -13,10 +13,10 @@ pub enum Error {
     #[error("{} exists already (choose another name, or open it)", .0.display())]
     Exists(PathBuf),
     /// There is no file where a project should be opened.
-    #[error("there is no project {} (make one with `tutor rate init`)", .0.display())]
+    #[error("{}", missing(.0))]
     Missing(PathBuf),
     /// The file is not one of our databases.
-    #[error("{} is not a rating project: {why}", path.display())]
+    #[error("{} is not a rating study: {why}", path.display())]
     NotAProject {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("the database cannot be used: {0}")]
     Database(rusqlite::Error),
     /// The thread that writes has ended.
-    #[error("the project is being closed; nothing was saved")]
+    #[error("the study is being closed; nothing was saved")]
     Closed,
     /// Somebody asks for what does not exist, or is not theirs.
     #[error("there is no such {0}")]
@@ -93,6 +93,17 @@ pub enum Error {
     /// A chatbot that answers with nothing.
     #[error("the chatbot does not answer: its answer is empty")]
     ChatEmpty,
+}
+
+/// What [`Error::Missing`] says of a path.
+fn missing(path: &Path) -> String {
+    match path.is_dir() {
+        true => format!("{} is a folder: name a study's database file in it", path.display()),
+        false => format!(
+            "there is no study {} (`tutor rate init` makes one; check the path)",
+            path.display()
+        ),
+    }
 }
 
 impl Error {

@@ -27,11 +27,14 @@ pub enum Export {
     Adjudications,
     /// `labels.jsonl`: each response with the label that people gave it.
     Labels,
+    /// `study.json`: how many votes each response gets, which makes the folder one that
+    /// [`Study::read`] reads.
+    Study,
 }
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Items,
         Self::Ratings,
         Self::RatingsCsv,
@@ -42,6 +45,7 @@ impl Export {
         Self::Judgments,
         Self::Adjudications,
         Self::Labels,
+        Self::Study,
     ];
 
     /// The file's name.
@@ -57,6 +61,7 @@ impl Export {
             Self::Judgments => "judgments.jsonl",
             Self::Adjudications => "adjudications.jsonl",
             Self::Labels => "labels.jsonl",
+            Self::Study => "study.json",
         }
     }
 
@@ -79,6 +84,7 @@ impl Export {
             Self::Judgments => lines(&study.judgments),
             Self::Adjudications => lines(&study.adjudications),
             Self::Labels => lines(&export::labelled(study)),
+            Self::Study => lines(&[study.settings()]),
         }
     }
 }

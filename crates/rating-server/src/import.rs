@@ -3,10 +3,11 @@
 use crate::error::{Error, Result};
 use crate::items::{self, Imported, Row};
 use crate::numbered::Numbers;
+use crate::repeated::Answered;
 use crate::settings::Settings;
-use crate::{decisions, imported};
+use crate::{decisions, imported, talks};
 use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_json, responses_jsonl};
-use eval_ssa::{Adjudication, Item, Judgment, Pair, Rating, System, transcripts};
+use eval_ssa::{Adjudication, Item, Judgment, Pair, Preference, Rating, System, transcripts};
 use metrics::words::counted;
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,8 @@ pub struct Records {
     pub systems: Vec<System>,
     /// Answers that were given elsewhere.
     pub ratings: Vec<Rating>,
+    /// Choices between the responses of pairs that were made elsewhere.
+    pub preferences: Vec<Preference>,
     /// What automatic judges say.
     pub judgments: Vec<Judgment>,
     /// Decisions on items without a majority.
@@ -37,6 +40,9 @@ pub struct Records {
     /// Those of the items, by their places, whose ids are only numbers of rows: what is in the
     /// project already is known by its contents, and the others get numbers that are free.
     pub numbered: Vec<usize>,
+    /// Whether the items are of transcripts, which number their conversations each in its own file:
+    /// then one whose number another conversation has in the project gets a number that is free.
+    pub of_transcripts: bool,
     /// What was left out, and why.
     pub notes: Vec<String>,
 }
@@ -52,43 +58,54 @@ impl Records {
         for system in &self.systems {
             described += usize::from(items::describe(db, seed, system)?);
         }
-        let spellings = items::spellings(db)?;
-        let (mut rows, mut known) = (Vec::new(), 0);
-        let numbered: HashSet<usize> = self.numbered.iter().copied().collect();
-        let named = self.items.iter().enumerate().filter(|(at, _)| !numbered.contains(at));
-        let mut numbers = Numbers::beside(named.map(|(_, item)| item.id.clone()).collect());
-        for (at, item) in self.items.iter().enumerate() {
-            let item = match spellings.get(&item.system) {
-                Some(system) => &Item { system: system.clone(), ..item.clone() },
-                None => item,
-            };
-            if self.texts_only && items::has_text(db, item)? {
-                known += 1;
-            } else if numbered.contains(&at) {
-                match numbers.of(db, item)? {
-                    Some(id) => rows.push(Row::item(&Item { id, ..item.clone() })?),
-                    None => known += 1,
-                }
-            } else {
-                rows.push(Row::item(item)?);
-            }
-        }
-        rows.extend(self.pairs.iter().map(Row::pair).collect::<Result<Vec<_>>>()?);
-        let items = items::add(db, seed, &rows, now)?;
-        let ratings = imported::ratings(db, settings, &self.ratings, self.newest_counts, now)?;
+        let mut done = self.add_items(db, seed, now)?;
+        done += imported::ratings(db, settings, &self.ratings, self.newest_counts, now)?;
+        done += imported::preferences(db, settings, &self.preferences, now)?;
         let judged = imported::judgments(db, &self.judgments, now)?;
         let decided = decisions::add(db, &self.adjudications, now)?;
-        Ok(Imported {
-            added: items.added + described + ratings.added + judged + decided,
-            known: items.known
-                + known
-                + (self.systems.len() - described)
-                + ratings.known
-                + (self.judgments.len() - judged)
-                + (self.adjudications.len() - decided),
-            replaced: ratings.replaced,
-            late: ratings.late,
-        })
+        done.added += described + judged + decided;
+        done.known += (self.systems.len() - described)
+            + (self.judgments.len() - judged)
+            + (self.adjudications.len() - decided);
+        Ok(done)
+    }
+
+    /// Adds items and pairs.
+    fn add_items(&self, db: &Connection, seed: u64, now: i64) -> Result<Imported> {
+        let spellings = items::spellings(db)?;
+        let spelled = |item: &Item| match spellings.get(&item.system) {
+            Some(system) => Item { system: system.clone(), ..item.clone() },
+            None => item.clone(),
+        };
+        let mut all: Vec<Item> = self.items.iter().map(spelled).collect();
+        let mut done = Imported::default();
+        if self.of_transcripts {
+            (all, done.renumbered) = talks::numbered(db, &all)?;
+        }
+        let numbered: HashSet<usize> = self.numbered.iter().copied().collect();
+        let named = all.iter().enumerate().filter(|(at, _)| !numbered.contains(at));
+        let mut numbers = Numbers::beside(named.map(|(_, item)| item.id.clone()).collect());
+        let (mut rows, mut answered) = (Vec::new(), Answered::default());
+        for (at, mut item) in all.into_iter().enumerate() {
+            if self.texts_only && items::has_text(db, &item)? {
+                done.known += 1;
+                continue;
+            }
+            if numbered.contains(&at) {
+                match numbers.of(db, &item)? {
+                    Some(id) => item.id = id,
+                    None => {
+                        done.known += 1;
+                        continue;
+                    }
+                }
+            }
+            done.again += usize::from(answered.has_other(db, &item)?);
+            rows.push(Row::item(&item)?);
+        }
+        rows.extend(self.pairs.iter().map(Row::pair).collect::<Result<Vec<_>>>()?);
+        done += items::add(db, seed, &rows, now)?;
+        Ok(done)
     }
 }
 
@@ -195,21 +212,45 @@ pub fn read_transcripts(
             speakers.join(", ")
         )));
     }
-    Ok(Records { items, ..Records::default() })
+    Ok(Records { items, of_transcripts: true, ..Records::default() })
 }
 
-/// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `judgments.jsonl`,
-/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV, lines of JSON or a list of
-/// JSON objects; in upper case too. `system` is whose responses they are where the file does not
-/// say it.
+/// Why a file that an export writes is not read back, and what to import in its place.
+fn written_only(name: &str, text: &str) -> Option<&'static str> {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let first = serde_json::from_str::<serde_json::Value>(first).unwrap_or_default();
+    let has = |field: &str| first.get(field).is_some();
+    if name.ends_with("labels.jsonl") && has("label") && !has("response") {
+        return Some(
+            "it holds texts with the labels that people gave them, of which `tutor fit --text` \
+             makes a classifier: import items.jsonl and ratings.jsonl, which the labels follow from",
+        );
+    }
+    (name == "study.json" && has("required")).then_some(
+        "it says how many votes each response gets, which a study is made with (`tutor rate init \
+         --votes`): import the other files of its folder",
+    )
+}
+
+/// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `preferences.jsonl`,
+/// `judgments.jsonl`, `adjudications.jsonl`, items as lines of JSON, or responses as CSV, lines of
+/// JSON or a list of JSON objects; in upper case too. `system` is whose responses they are where
+/// the file does not say it.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the line.
 pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
-    let text = text(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.to_lowercase();
+    if name.ends_with(".parquet") {
+        let fault = "tables in Parquet are not read: import ratings.jsonl, or CSV or lines of JSON";
+        return Err(failed(fault.to_owned()));
+    }
+    let text = text(path)?;
+    if let Some(fault) = written_only(&name, &text) {
+        return Err(failed(fault.to_owned()));
+    }
     if name.ends_with("systems.jsonl") {
         return Ok(Records { systems: lines(&text).map_err(failed)?, ..Records::default() });
     }
@@ -218,6 +259,9 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     }
     if name.ends_with("ratings.jsonl") {
         return Ok(Records { ratings: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    if name.ends_with("preferences.jsonl") {
+        return Ok(Records { preferences: lines(&text).map_err(failed)?, ..Records::default() });
     }
     if name.ends_with("adjudications.jsonl") {
         let adjudications = lines(&text).map_err(failed)?;
@@ -365,6 +409,19 @@ mod tests {
         assert_eq!(read_records(&items, None).expect("items").items.len(), 2);
         let wrong = write("systems.jsonl", "{\"name\": \"a\"}\n{\"nome\": \"b\"}\n");
         assert!(read_records(&wrong, None).expect_err("a typo").to_string().contains("line 2"));
+        // Of what an export writes, some files are for other programs, and say so.
+        let labels = "{\"item\": \"a\", \"text\": \"Hey\", \"label\": \"sensible\"}\n";
+        for (name, text, way_out) in [
+            ("labels.jsonl", labels, "import items.jsonl and ratings.jsonl"),
+            ("study.json", "{\"required\":3}\n", "--votes"),
+            ("ratings.parquet", "PAR1", "import ratings.jsonl"),
+        ] {
+            let said = read_records(&write(name, text), Some("mine")).expect_err(name).to_string();
+            assert!(said.contains(name) && said.contains(way_out), "{said}");
+        }
+        let own = "{\"context\": [\"Hi!\"], \"response\": \"Hey\", \"label\": \"x\"}";
+        let own = read_records(&write("my-labels.jsonl", own), Some("mine")).expect("responses");
+        assert_eq!(own.items.len(), 1);
         let latin = folder.path().join("latin.csv");
         std::fs::write(&latin, b"context,response\nCaf\xe9?,ja\n").expect("a file");
         let said = read_records(&latin, Some("mine")).expect_err("Latin-1").to_string();

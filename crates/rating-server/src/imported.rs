@@ -1,5 +1,5 @@
-//! Ratings that were given elsewhere, and what automatic judges say: records of files and models,
-//! not of this study's pages.
+//! Ratings and choices that were given elsewhere, and what automatic judges say: records of files
+//! and models, not of this study's pages.
 
 use crate::answers;
 use crate::audit::{self, TOOL};
@@ -8,16 +8,37 @@ use crate::items::Imported;
 use crate::seats;
 use crate::secret::keyed_name;
 use crate::settings::Settings;
-use eval_ssa::{Answer, Judgment, Label, Rating};
+use eval_ssa::{Answer, Choice, Judgment, Label, Preference, Rating};
 use rusqlite::{Connection, OptionalExtension};
+use web_server::secret::LETTERS;
 
 /// What a rater answered, as the table has it.
-type Cells = (Option<bool>, Option<bool>, Option<bool>, Option<String>, Option<String>);
+#[derive(Default, PartialEq)]
+struct Cells {
+    sensible: Option<bool>,
+    specific: Option<bool>,
+    human_like: Option<bool>,
+    choice: Option<String>,
+    skip: Option<String>,
+    comment: Option<String>,
+}
 
-/// Adds ratings that were given in another tool, by raters who get no link. Those beyond the votes
-/// that an item gets are kept as too late and not counted. With `newest_counts`, an answer that was
-/// given later takes the place of another one of the same rater, and one that was given earlier is
-/// left out.
+/// An answer that was given elsewhere: a rating, or a choice between the two of a pair.
+struct Given<'a> {
+    item: &'a str,
+    rater: &'a str,
+    cells: Cells,
+    flipped: bool,
+    guideline: &'a str,
+    shown_at: Option<i64>,
+    answered_at: Option<i64>,
+}
+
+/// Adds ratings that were given elsewhere. Those of raters whom the project knows by the same name,
+/// as its own export has it, are theirs; other raters get no link. Those beyond the votes that an
+/// item gets are kept as too late and not counted, those of deleted raters are left out. An answer
+/// that was given later takes the place of another one of the same rater, and one that was given
+/// earlier is left out, where the project's own raters answer, or with `newest_counts`.
 ///
 /// # Errors
 /// [`Error::Invalid`] names an item that is not there, or an answer that is there otherwise and
@@ -31,95 +52,22 @@ pub(crate) fn ratings(
 ) -> Result<Imported> {
     let mut done = Imported::default();
     for rating in ratings {
-        let (item, kind) = item(db, &rating.item, &rating.rater)?;
-        let rater = rater(db, settings.seed, &rating.rater, now)?;
         let (sensible, specific, skip) = match &rating.answer {
             Answer::NotSensible => (Some(false), None, None),
             Answer::Sensible { specific } => (Some(true), *specific, None),
             Answer::Skipped { reason } => (None, None, Some(reason.clone())),
         };
-        let cells: Cells = (sensible, specific, rating.human_like, skip, rating.comment.clone());
-        let guideline: Option<i64> = db
-            .prepare_cached("SELECT id FROM guideline WHERE version = ?1")?
-            .query_row([&rating.guideline], |row| row.get(0))
-            .optional()?;
-        let there = there(db, rater, item)?;
-        if let Some(there) = &there {
-            let times = there.answered_at.zip(rating.answered_at).filter(|_| newest_counts);
-            match times {
-                _ if there.cells == cells => {
-                    done.known += 1;
-                    continue;
-                }
-                Some((before, new)) if before > new => {
-                    done.known += 1;
-                    continue;
-                }
-                Some((before, new)) if before < new => {
-                    if answers::is_decided(db, item)? {
-                        return Err(Error::Invalid(format!(
-                            "{:?} answers {:?} otherwise than before, and that item has been \
-                             decided: take the decision back first; if it is somebody else of \
-                             that name, as a user of another server is, name the raters of each \
-                             file differently by --rater",
-                            rating.rater, rating.item
-                        )));
-                    }
-                    answers::keep_before(db, rater, there.place)?;
-                }
-                _ => {
-                    let Rating { item, rater, .. } = rating;
-                    return Err(Error::Invalid(format!(
-                        "{rater:?} has answered {item:?} already, and otherwise: name the raters of \
-                         each file differently by --rater (with Label Studio, a name for the \
-                         server)"
-                    )));
-                }
-            }
-        }
-        let holds = there.as_ref().is_some_and(|there| there.state == "voted");
-        let state = match (&cells.3, kind.as_str()) {
-            (Some(_), "rate") if holds => {
-                seats::release(db, item)?;
-                "skipped"
-            }
-            (Some(_), _) => "skipped",
-            (None, "rate") if !holds && !seats::try_take(db, settings, item)? => "late",
-            (None, _) => "voted",
+        let Rating { human_like, comment, .. } = rating.clone();
+        let given = Given {
+            item: &rating.item,
+            rater: &rating.rater,
+            cells: Cells { sensible, specific, human_like, choice: None, skip, comment },
+            flipped: false,
+            guideline: &rating.guideline,
+            shown_at: rating.shown_at,
+            answered_at: rating.answered_at,
         };
-        done.late += usize::from(state == "late");
-        let (statement, count) = if there.is_some() {
-            let update =
-                "UPDATE seat SET state = ?3, given_at = ?4, answered_at = ?5, sensible = ?6,
-               specific = ?7, human_like = ?8, skip = ?9, comment = ?10, duration_ms = ?11,
-               guideline = ?12, revision = revision + 1 WHERE rater = ?1 AND item = ?2";
-            (update, &mut done.replaced)
-        } else {
-            db.prepare_cached(
-                "UPDATE rater SET places = places + 1, answered = answered + 1 WHERE id = ?1",
-            )?
-            .execute([rater])?;
-            let insert = "INSERT INTO seat (rater, place, item, state, given_at, answered_at,
-               sensible, specific, human_like, skip, comment, duration_ms, guideline)
-             VALUES (?1, (SELECT places FROM rater WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-               ?10, ?11, ?12)";
-            (insert, &mut done.added)
-        };
-        db.prepare_cached(statement)?.execute((
-            rater,
-            item,
-            state,
-            rating.shown_at.unwrap_or(0),
-            rating.answered_at,
-            cells.0,
-            cells.1,
-            cells.2,
-            cells.3,
-            cells.4,
-            rating.answered_at.zip(rating.shown_at).map(|(answered, shown)| answered - shown),
-            guideline,
-        ))?;
-        *count += 1;
+        add(db, settings, given, false, newest_counts, now, &mut done)?;
     }
     if !ratings.is_empty() {
         audit::log(db, now, TOOL, "ratings added", &done.added.to_string())?;
@@ -130,7 +78,178 @@ pub(crate) fn ratings(
     Ok(done)
 }
 
-/// A rater's answer that is there already.
+/// Adds choices between the responses of pairs, as [`ratings`] does without `newest_counts`.
+///
+/// # Errors
+/// [`Error::Invalid`] names a pair that is not there, or a choice that is there otherwise.
+pub(crate) fn preferences(
+    db: &Connection,
+    settings: &Settings,
+    preferences: &[Preference],
+    now: i64,
+) -> Result<Imported> {
+    let mut done = Imported::default();
+    for preference in preferences {
+        let choice = match preference.choice {
+            Choice::First => "first",
+            Choice::Second => "second",
+            Choice::Tie => "tie",
+            Choice::BothBad => "both-bad",
+        };
+        let (choice, comment) = (Some(choice.to_owned()), preference.comment.clone());
+        let given = Given {
+            item: &preference.pair,
+            rater: &preference.rater,
+            cells: Cells { choice, comment, ..Cells::default() },
+            flipped: preference.swapped,
+            guideline: &preference.guideline,
+            shown_at: preference.shown_at,
+            answered_at: preference.answered_at,
+        };
+        add(db, settings, given, true, false, now, &mut done)?;
+    }
+    if !preferences.is_empty() {
+        audit::log(db, now, TOOL, "choices added", &done.added.to_string())?;
+    }
+    if done.replaced > 0 {
+        audit::log(db, now, TOOL, "choices replaced", &done.replaced.to_string())?;
+    }
+    Ok(done)
+}
+
+/// Adds one answer, to a pair or to a response, and counts what became of it.
+fn add(
+    db: &Connection,
+    settings: &Settings,
+    given: Given<'_>,
+    of_pair: bool,
+    newest_counts: bool,
+    now: i64,
+    done: &mut Imported,
+) -> Result<()> {
+    let rater = rater(db, settings.seed, given.rater, now)?;
+    if rater.is_deleted {
+        done.deleted += 1;
+        return Ok(());
+    }
+    let (item, kind) = match of_pair {
+        true => (pair(db, given.item, given.rater)?, "pair".to_owned()),
+        false => self::item(db, given.item, given.rater)?,
+    };
+    let there = there(db, rater.id, item)?;
+    let answered = there.as_ref().filter(|there| there.is_answered());
+    if let Some(there) = answered {
+        let dated = newest_counts || rater.is_own;
+        let times = there.answered_at.zip(given.answered_at).filter(|_| dated);
+        match times {
+            _ if there.cells == given.cells => {
+                done.known += 1;
+                return Ok(());
+            }
+            Some((before, new)) if before > new => {
+                done.known += 1;
+                return Ok(());
+            }
+            Some((before, new)) if before < new => {
+                if answers::is_decided(db, item)? {
+                    return Err(decided(&given, rater.is_own));
+                }
+                answers::keep_before(db, rater.id, there.place)?;
+            }
+            _ => return Err(otherwise(&given, rater.is_own)),
+        }
+    }
+    let guideline: Option<i64> = db
+        .prepare_cached("SELECT id FROM guideline WHERE version = ?1")?
+        .query_row([given.guideline], |row| row.get(0))
+        .optional()?;
+    let is_work = matches!(kind.as_str(), "rate" | "pair");
+    let holds = there.as_ref().is_some_and(|there| matches!(&*there.state, "voted" | "open"));
+    let state = match (&given.cells.skip, is_work) {
+        (Some(_), true) if holds => {
+            seats::release(db, item)?;
+            "skipped"
+        }
+        (Some(_), _) => "skipped",
+        (None, true) if !holds && !seats::try_take(db, settings, item)? => "late",
+        (None, _) => "voted",
+    };
+    done.late += usize::from(state == "late");
+    let statement = match &there {
+        Some(_) => {
+            "UPDATE seat SET state = ?3, given_at = ?4, answered_at = ?5, sensible = ?6,
+               specific = ?7, human_like = ?8, choice = ?9, skip = ?10, comment = ?11,
+               duration_ms = ?12, guideline = ?13, flipped = ?14, lease_until = NULL,
+               revision = revision + 1 WHERE rater = ?1 AND item = ?2"
+        }
+        None => {
+            "INSERT INTO seat (rater, place, item, state, given_at, answered_at, sensible, specific,
+               human_like, choice, skip, comment, duration_ms, guideline, flipped)
+             VALUES (?1, (SELECT places + 1 FROM rater WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+               ?9, ?10, ?11, ?12, ?13, ?14)"
+        }
+    };
+    db.prepare_cached(statement)?.execute(rusqlite::params![
+        rater.id,
+        item,
+        state,
+        given.shown_at.unwrap_or(0),
+        given.answered_at,
+        given.cells.sensible,
+        given.cells.specific,
+        given.cells.human_like,
+        given.cells.choice,
+        given.cells.skip,
+        given.cells.comment,
+        given.answered_at.zip(given.shown_at).map(|(answered, shown)| answered - shown),
+        guideline,
+        given.flipped,
+    ])?;
+    if answered.is_some() {
+        done.replaced += 1;
+    } else {
+        db.prepare_cached(
+            "UPDATE rater SET places = places + ?2, answered = answered + 1 WHERE id = ?1",
+        )?
+        .execute((rater.id, there.is_none()))?;
+        done.added += 1;
+    }
+    Ok(())
+}
+
+/// Why a newer answer does not replace the one before.
+fn decided(given: &Given<'_>, is_own: bool) -> Error {
+    let Given { item, rater, .. } = given;
+    let or = match is_own {
+        true => "",
+        false => {
+            "; if it is somebody else of that name, as a user of another server is, name the \
+             raters of each file differently by --rater"
+        }
+    };
+    Error::Invalid(format!(
+        "{rater:?} answers {item:?} otherwise than before, and that item has been decided: take \
+         the decision back first{or}"
+    ))
+}
+
+/// Why an answer is not added beside the one before.
+fn otherwise(given: &Given<'_>, is_own: bool) -> Error {
+    let Given { item, rater, .. } = given;
+    let way_out = match is_own {
+        true => {
+            "it is a rater of this study, whose newer answer counts, but the two answers do not \
+             say by `answered_at` which that is: leave the line out"
+        }
+        false => {
+            "name the raters of each file differently by --rater (with Label Studio, a name for \
+             the server)"
+        }
+    };
+    Error::Invalid(format!("{rater:?} has answered {item:?} already, and otherwise: {way_out}"))
+}
+
+/// A rater's place in front of an item, with the answer if there is one already.
 struct There {
     cells: Cells,
     answered_at: Option<i64>,
@@ -138,19 +257,28 @@ struct There {
     state: String,
 }
 
+impl There {
+    fn is_answered(&self) -> bool {
+        matches!(&*self.state, "voted" | "skipped" | "late")
+    }
+}
+
 fn there(db: &Connection, rater: i64, item: i64) -> Result<Option<There>> {
     Ok(db
         .prepare_cached(
-            "SELECT sensible, specific, human_like, skip, comment, answered_at, place, state
+            "SELECT sensible, specific, human_like, choice, skip, comment, answered_at, place, state
              FROM seat WHERE rater = ?1 AND item = ?2",
         )?
         .query_row([rater, item], |row| {
-            Ok(There {
-                cells: (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?),
-                answered_at: row.get(5)?,
-                place: row.get(6)?,
-                state: row.get(7)?,
-            })
+            let cells = Cells {
+                sensible: row.get(0)?,
+                specific: row.get(1)?,
+                human_like: row.get(2)?,
+                choice: row.get(3)?,
+                skip: row.get(4)?,
+                comment: row.get(5)?,
+            };
+            Ok(There { cells, answered_at: row.get(6)?, place: row.get(7)?, state: row.get(8)? })
         })
         .optional()?)
 }
@@ -162,23 +290,65 @@ fn item(db: &Connection, id: &str, by: &str) -> Result<(i64, String)> {
         .optional()?
         .ok_or_else(|| {
             Error::Invalid(format!(
-                "{by:?} says something of the item {id:?}, which is not in the project: import the \
+                "{by:?} says something of the item {id:?}, which is not in the study: import the \
                  responses first, with the same ids"
             ))
         })
 }
 
-/// A rater of another tool, by the name there. Paused: there is nothing to open a link for.
-fn rater(db: &Connection, seed: u64, name: &str, now: i64) -> Result<i64> {
-    let key = format!("i-{}", keyed_name(seed, &[b"imported rater", name.as_bytes()], 8));
+/// The number of a pair, by the researcher's id.
+fn pair(db: &Connection, id: &str, by: &str) -> Result<i64> {
+    db.prepare_cached("SELECT id FROM item WHERE source = ?1 AND kind = 'pair'")?
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| {
+            Error::Invalid(format!(
+                "{by:?} chooses between the two of the pair {id:?}, which is not in the study: \
+                 import pairs.jsonl first, with the same ids"
+            ))
+        })
+}
+
+/// Whose answers a file has.
+struct Rater {
+    id: i64,
+    /// Deleted by the researcher: nothing that a file says of them comes in again.
+    is_deleted: bool,
+    /// Whether the file names the rater as this project does.
+    is_own: bool,
+}
+
+/// The rater of that name: one of this project by the name in its data, or one of another tool by
+/// the name there. A new one is paused: there is nothing to open a link for. Names that say nothing
+/// of anybody, as another study has them in its data, stay as they are, so that its raters are the
+/// same people here and there.
+fn rater(db: &Connection, seed: u64, name: &str, now: i64) -> Result<Rater> {
+    let hidden = format!("i-{}", keyed_name(seed, &[b"imported rater", name.as_bytes()], 8));
+    let find = || {
+        db.prepare_cached(
+            "SELECT id, state = 'deleted', key = ?1 FROM rater WHERE key IN (?1, ?2)
+             ORDER BY key = ?1 DESC LIMIT 1",
+        )?
+        .query_row([name, &hidden], |row| {
+            Ok(Rater { id: row.get(0)?, is_deleted: row.get(1)?, is_own: row.get(2)? })
+        })
+        .optional()
+    };
+    if let Some(known) = find()? {
+        return Ok(known);
+    }
+    let key = if is_key(name) { name } else { &hidden };
     db.prepare_cached(
-        "INSERT INTO rater (key, label, made_at, state) VALUES (?1, ?2, ?3, 'paused')
-         ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO rater (key, label, made_at, state) VALUES (?1, ?2, ?3, 'paused')",
     )?
-    .execute((&key, format!("imported: {name}"), now))?;
-    Ok(db
-        .prepare_cached("SELECT id FROM rater WHERE key = ?1")?
-        .query_row([&key], |row| row.get(0))?)
+    .execute((key, format!("imported: {name}"), now))?;
+    find()?.ok_or(Error::Unknown("rater"))
+}
+
+/// Whether a name has the form of those that studies give their raters in the data.
+fn is_key(name: &str) -> bool {
+    let drawn = name.strip_prefix("r-").or_else(|| name.strip_prefix("i-"));
+    drawn.is_some_and(|drawn| drawn.len() == 8 && drawn.bytes().all(|byte| LETTERS.contains(&byte)))
 }
 
 /// Keeps judgements, and says how many are new; a later one of the same judge on the same item
@@ -238,162 +408,4 @@ fn labelled(name: &str) -> Option<Label> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Deletion, Names, NewRater, Project};
-    use eval_ssa::{Item, Turn};
-
-    fn item(id: &str) -> Item {
-        Item {
-            id: id.into(),
-            system: "mine".into(),
-            conversation: id.into(),
-            turn: 1,
-            context: vec![Turn::new("A", "Hello?")],
-            response: "Hi.".into(),
-            ..Item::default()
-        }
-    }
-
-    #[test]
-    fn ratings_of_other_tools_take_votes_as_far_as_there_are_any() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings { votes: 1, ..Settings::default() };
-        let project = Project::create(&folder.path().join("s.db"), &settings, None).expect("new");
-        project.add_items(&[item("a"), item("b")]).expect("items");
-        let first =
-            Rating { comment: Some("why".into()), ..Rating::new("a", "x", Label::Specific.into()) };
-        let skips = Rating::new("b", "x", Answer::Skipped { reason: "unclear".into() });
-        let ratings = [first.clone(), skips.clone(), Rating::new("a", "y", Answer::NotSensible)];
-        let done = project.add_ratings(&ratings).expect("ratings");
-        assert_eq!((done.added, done.known, done.late), (3, 0, 1));
-        assert_eq!(project.add_ratings(&ratings).expect("the same").known, 3);
-        project.check().expect("right counts");
-        // What is beyond the votes is not counted; the skip holds none.
-        let study = project.study(Names::Own).expect("a study");
-        let kept: Vec<_> = study.ratings.iter().map(|r| (&*r.item, &r.answer)).collect();
-        assert_eq!(kept, [("a", &first.answer), ("b", &skips.answer)]);
-        assert_eq!(study.ratings[0].comment, first.comment);
-        assert_eq!(project.status().expect("a status").votes, 1);
-
-        let other = Rating::new("a", "x", Answer::NotSensible);
-        let error = project.add_ratings(&[Rating::new("b", "z", Answer::NotSensible), other]);
-        assert!(error.expect_err("two answers").to_string().contains("already, and otherwise"));
-        assert_eq!(project.raters().expect("raters").len(), 2, "all or nothing");
-        let error = project.add_ratings(&[Rating::new("c", "x", Answer::NotSensible)]);
-        assert!(error.expect_err("no such item").to_string().contains("\"c\""));
-
-        // Who is deleted with all votes gives them back.
-        let key = study.ratings[0].rater.clone();
-        project.delete_rater(&key, Deletion::WithVotes).expect("deleted");
-        assert_eq!(project.status().expect("a status").votes, 0);
-        project.check().expect("right counts");
-        assert!(project.add_rater(&NewRater::new("Ada")).is_ok());
-    }
-
-    /// An export of a tool that corrects answers where they stand, imported before and after.
-    #[test]
-    fn a_newer_answer_takes_the_place_of_the_one_before() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings { votes: 1, ..Settings::default() };
-        let project = Project::create(&folder.path().join("s.db"), &settings, None).expect("new");
-        project.add_items(&[item("a"), item("b")]).expect("items");
-        let at = |item: &str, answer: Answer, time: i64| Rating {
-            answered_at: Some(time),
-            ..Rating::new(item, "x", answer)
-        };
-        let add = |ratings: &[Rating], newest_counts| {
-            let ratings = ratings.to_vec();
-            let records = crate::Records { ratings, newest_counts, ..crate::Records::default() };
-            project.add_records(&records)
-        };
-        let first = [at("a", Answer::NotSensible, 5), at("b", Label::Sensible.into(), 5)];
-        assert_eq!(add(&first, true).expect("two").added, 2);
-        let second = [at("a", Label::Specific.into(), 9), first[1].clone()];
-        let done = add(&second, true).expect("a correction");
-        assert_eq!((done.added, done.replaced, done.known, done.late), (0, 1, 1, 0));
-        let answers = || -> Vec<Answer> {
-            let mut ratings = project.study(Names::Own).expect("a study").ratings;
-            ratings.sort_by(|a, b| a.item.cmp(&b.item));
-            ratings.into_iter().map(|rating| rating.answer).collect()
-        };
-        assert_eq!(answers(), [Label::Specific.into(), Label::Sensible.into()]);
-        // An older export changes nothing, and a skip gives its vote back.
-        assert_eq!(add(&first, true).expect("the older one").known, 2);
-        let skips = at("a", Answer::Skipped { reason: "cancelled".into() }, 11);
-        assert_eq!(add(&[skips], true).expect("a skip").replaced, 1);
-        project.check().expect("right counts");
-        assert_eq!(project.status().expect("a status").votes, 1);
-        // Files of others, and answers of one time, are no corrections.
-        let other = [at("b", Answer::NotSensible, 5)];
-        for newest_counts in [false, true] {
-            let said = add(&other, newest_counts).expect_err("two answers").to_string();
-            assert!(said.contains("already, and otherwise"), "{said}");
-            assert!(said.contains("by --rater (with Label Studio"), "{said}");
-        }
-        assert_eq!(answers().len(), 2);
-    }
-
-    #[test]
-    fn what_is_blind_keeps_no_order_of_the_files() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let project = Project::create(&folder.path().join("s.db"), &Settings::default(), None);
-        let project = project.expect("new");
-        let of = |system: usize, n: usize| Item {
-            system: format!("system {system}"),
-            ..item(&format!("{system}-{n}"))
-        };
-        let judged = |item: &Item| Judgment {
-            item: item.id.clone(),
-            judge: "j".into(),
-            label: Some(Label::Sensible),
-            output: None,
-        };
-        for system in 0..8 {
-            let items: Vec<Item> = (0..4).map(|n| of(system, n)).collect();
-            project.add_items(&items).expect("items");
-            let judgments: Vec<Judgment> = items.iter().map(judged).collect();
-            project.add_judgments(&judgments).expect("judgements");
-        }
-        let blind = project.study(Names::Blind).expect("a study");
-        assert!(blind.systems.is_sorted_by(|a, b| a.name < b.name));
-        assert!(blind.items.is_sorted_by(|a, b| a.id < b.id));
-        assert!(blind.judgments.is_sorted_by(|a, b| a.item < b.item));
-        // With names all is as it came in.
-        let own = project.study(Names::Own).expect("a study");
-        assert!(own.systems.is_sorted_by(|a, b| a.name < b.name));
-        assert!(own.judgments.iter().map(|j| &j.item).eq(own.items.iter().map(|i| &i.id)));
-        assert!(own.items.is_sorted_by(|a, b| a.id < b.id));
-    }
-
-    fn judgments_of(project: &Project) -> Vec<Judgment> {
-        project.study(Names::Own).expect("a study").judgments
-    }
-
-    #[test]
-    fn judgements_are_replaced_and_stay_apart_in_projects_of_version_1_too() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("s.db");
-        let project = Project::create(&path, &Settings::default(), None).expect("new");
-        project.add_items(&[item("a")]).expect("an item");
-        drop(project);
-        let old = "DROP TABLE judgment; ALTER TABLE adjudicated DROP COLUMN decided_by;
-             PRAGMA user_version = 1";
-        Connection::open(&path).and_then(|db| db.execute_batch(old)).expect("an old file");
-        let project = Project::open(&path).expect("brought up to date");
-        let says = |label| Judgment { item: "a".into(), judge: "j".into(), label, output: None };
-        assert_eq!(project.add_judgments(&[says(None)]).expect("kept"), 1);
-        assert_eq!(project.add_judgments(&[says(None)]).expect("the same"), 0);
-        assert_eq!(project.add_judgments(&[says(Some(Label::Sensible))]).expect("kept"), 1);
-        let again =
-            crate::Records { judgments: judgments_of(&project), ..crate::Records::default() };
-        let done = project.add_records(&again).expect("the same");
-        assert_eq!((done.added, done.known), (0, 1));
-        let study = project.study(Names::Own).expect("a study");
-        assert_eq!(study.judgments, [says(Some(Label::Sensible))]);
-        assert!(study.ratings.is_empty());
-        let blind = project.study(Names::Blind).expect("a study");
-        assert_eq!(blind.judgments[0].item, blind.items[0].id);
-        blind.check().expect("what is blind still fits together");
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! What is rated: items and pairs come in, systems get blind names.
 
+use crate::answers;
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
@@ -8,6 +9,7 @@ use eval_ssa::{CheckKind, Item, Pair, System, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::ops::AddAssign;
 
 /// The longest text of a response or a turn, in characters.
 const LONGEST: usize = 20_000;
@@ -24,6 +26,25 @@ pub struct Imported {
     /// Ratings among the added and replaced ones that an item had no vote left for: kept, not
     /// counted.
     pub late: usize,
+    /// Ratings and choices of raters who were deleted in this project: left out.
+    pub deleted: usize,
+    /// Responses among the added ones to turns that their system had answered already, in the same
+    /// conversation: both count.
+    pub again: usize,
+    /// Conversations that got another number than in their file, where that was another's.
+    pub renumbered: usize,
+}
+
+impl AddAssign for Imported {
+    fn add_assign(&mut self, more: Self) {
+        self.added += more.added;
+        self.known += more.known;
+        self.replaced += more.replaced;
+        self.late += more.late;
+        self.deleted += more.deleted;
+        self.again += more.again;
+        self.renumbered += more.renumbered;
+    }
 }
 
 /// A row for the table of items.
@@ -105,9 +126,7 @@ fn check_texts<'a>(id: &str, texts: impl Iterator<Item = &'a String>) -> Result<
 pub(crate) fn add(db: &Connection, seed: u64, rows: &[Row], now: i64) -> Result<Imported> {
     let mut all = Imported::default();
     for row in rows {
-        let one = insert(db, seed, row)?;
-        all.added += one.added;
-        all.known += one.known;
+        all += insert(db, seed, row)?;
     }
     recount(db)?;
     if !rows.is_empty() {
@@ -152,7 +171,7 @@ pub(crate) fn has_text(db: &Connection, item: &Item) -> Result<bool> {
         .query_row([&item.id], |row| row.get(0))
         .optional()?;
     let texts = |item: &Item| -> (String, Vec<String>) {
-        (item.response.clone(), item.context.iter().map(|turn| turn.text.clone()).collect())
+        (item.response.clone(), item.context.iter().map(|turn| turn.text.trim().into()).collect())
     };
     Ok(match record {
         Some(record) => {
@@ -160,6 +179,37 @@ pub(crate) fn has_text(db: &Connection, item: &Item) -> Result<bool> {
         }
         None => false,
     })
+}
+
+/// Whether there is anything in the project by the researcher's id.
+pub(crate) fn is_there(db: &Connection, id: &str) -> Result<bool> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM item WHERE source = ?1)")?
+        .query_row([id], |row| row.get(0))?)
+}
+
+/// An item without space around its turns, which files of earlier versions may have kept, also in
+/// the name of its conversation where that is made of them.
+pub(crate) fn tidied(mut item: Item) -> Item {
+    let turns = |item: &Item| -> String {
+        item.context.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>().join(" / ")
+    };
+    let is_unnamed = item.conversation == turns(&item);
+    for turn in &mut item.context {
+        turn.text = turn.text.trim().to_owned();
+    }
+    if is_unnamed {
+        item.conversation = turns(&item);
+    }
+    item
+}
+
+/// Whether two records say the same of an item.
+fn are_same(kind: &str, one: &str, other: &str) -> Result<bool> {
+    if one == other || kind == "pair" {
+        return Ok(one == other);
+    }
+    Ok(tidied(answers::item(one)?) == tidied(answers::item(other)?))
 }
 
 /// Adds an item. One that is there already, the same in every word, is left as it is.
@@ -172,11 +222,11 @@ pub(crate) fn insert(db: &Connection, seed: u64, new: &Row) -> Result<Imported> 
         .query_row([&new.source], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((kind, record)) = there {
-        return if kind == new.kind && record == new.record {
+        return if kind == new.kind && are_same(&kind, &record, &new.record)? {
             Ok(Imported { known: 1, ..Imported::default() })
         } else {
             Err(Error::Invalid(format!(
-                "item {:?} is there already, in the project or twice in the file, with other \
+                "item {:?} is there already, in the study or twice in the file, with other \
                  contents: answers refer to it, so a changed item needs another id",
                 new.source
             )))

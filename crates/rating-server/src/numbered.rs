@@ -2,6 +2,7 @@
 
 use crate::answers;
 use crate::error::{Error, Result};
+use crate::items;
 use eval_ssa::Item;
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
@@ -32,7 +33,7 @@ impl Numbers {
     /// The id of the next response; `None` if the project has it already.
     pub(crate) fn of(&mut self, db: &Connection, item: &Item) -> Result<Option<String>> {
         let without_id = |item: &Item| {
-            serde_json::to_string(&Item { id: String::new(), ..item.clone() })
+            serde_json::to_string(&Item { id: String::new(), ..items::tidied(item.clone()) })
                 .map_err(|error| Error::Invalid(error.to_string()))
         };
         if !self.systems.contains_key(&item.system) {

@@ -94,7 +94,7 @@ pub(crate) fn get<T: DeserializeOwned>(db: &Connection, name: &str) -> Result<Op
         .optional()?;
     let read = |text: String| {
         serde_json::from_str(&text)
-            .map_err(|error| Error::Invalid(format!("setting {name} of the project: {error}")))
+            .map_err(|error| Error::Invalid(format!("setting {name} of the study: {error}")))
     };
     text.map(read).transpose()
 }

@@ -41,19 +41,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use stdout::say;
 
+/// An error if the folder is not there in which a file, named by this option, is to be written.
+fn check_folder(path: &Path, option: &str) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!(
+            "{}: there is no folder {}; make it, or name another place by {option}",
+            path.display(),
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
 /// The file that a command writes: the one that is named, in a folder that is there, or `default`,
 /// which replaces nothing.
 fn out_file(named: Option<&Path>, default: &str) -> Result<PathBuf> {
     match named {
         Some(path) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-                bail!(
-                    "{}: there is no folder {}; make it, or name another place by --out",
-                    path.display(),
-                    folder.display()
-                );
-            }
+            check_folder(path, "--out")?;
             Ok(path.to_owned())
         }
         None if Path::new(default).exists() => {

@@ -4,6 +4,7 @@
 pub(crate) mod corpus;
 pub(crate) mod held_back;
 pub(crate) mod pairs;
+pub(crate) mod part;
 pub(crate) mod perplexity;
 pub(crate) mod responder;
 pub(crate) mod training;

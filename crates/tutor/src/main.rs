@@ -39,7 +39,7 @@ enum Command {
     Launch(commands::launch::Args),
     /// Print the results of a finished run.
     Report(commands::report::Args),
-    /// Label images or texts with a network of a run.
+    /// Label images or texts with a network of a run, tag words or answer questions.
     Predict(commands::predict::Args),
     /// Score a network of a run, or published weights, on labelled images or texts.
     Eval(commands::eval::Args),
@@ -145,7 +145,107 @@ fn run_command() -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use clap::parser::ValueSource;
+    use clap::{Arg, ArgMatches, CommandFactory, Id};
+
     use super::*;
+
+    /// All commands that are no mere heading of others, with their names.
+    fn commands_below(
+        command: &clap::Command,
+        name: &str,
+        found: &mut Vec<(String, clap::Command)>,
+    ) {
+        for below in command.get_subcommands() {
+            commands_below(below, &format!("{name} {}", below.get_name()), found);
+        }
+        // Any text is a value: what values mean is tested elsewhere.
+        let mut command = command.clone().mut_args(|arg| match arg.get_action().takes_values() {
+            true => arg.value_parser(clap::value_parser!(String)),
+            false => arg,
+        });
+        command.build();
+        found.push((name.trim().to_owned(), command));
+    }
+
+    /// The options that one needs. clap tells them nowhere but here.
+    fn needed_by(arg: &Arg) -> Vec<String> {
+        let told = format!("{arg:?}");
+        let (_, after) = told.split_once(", requires: [").expect("clap's words");
+        let list = after.split(']').next().expect("its end");
+        list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// Calls a command with these options and positional arguments.
+    fn parsed(command: &clap::Command, given: &[Id]) -> Result<ArgMatches, clap::Error> {
+        let (mut words, mut positional) = (vec!["tutor".to_owned()], Vec::new());
+        for arg in command.get_arguments().filter(|arg| given.contains(arg.get_id())) {
+            let value = arg.get_action().takes_values().then(|| "value".to_owned());
+            match arg.get_long() {
+                Some(long) => words.extend([format!("--{long}")].into_iter().chain(value)),
+                None => positional.push((arg.get_index(), "value".to_owned())),
+            }
+        }
+        positional.sort();
+        words.extend(positional.into_iter().map(|(_, value)| value));
+        command.clone().try_get_matches_from(words)
+    }
+
+    /// What is given, with each choice of what groups need that must be there.
+    fn with_groups(command: &clap::Command, given: Vec<Id>, but: &str) -> Vec<Vec<Id>> {
+        let mut all = vec![given];
+        for group in command.get_groups().filter(|group| group.is_required_set()) {
+            all = all
+                .into_iter()
+                .flat_map(|given| {
+                    let members: Vec<&Id> = group.get_args().collect();
+                    if members.iter().any(|member| given.contains(member)) {
+                        return vec![given];
+                    }
+                    let others = members.into_iter().filter(|member| member.as_str() != but);
+                    others.map(|member| [&given[..], &[member.clone()]].concat()).collect()
+                })
+                .collect();
+        }
+        all
+    }
+
+    /// clap drops a requirement that conflicts with something that is given: the option that needs
+    /// it must conflict with that, too, or it is taken without a word and ignored.
+    #[test]
+    fn an_option_that_needs_another_is_refused_without_it() {
+        let mut commands = Vec::new();
+        commands_below(&Cli::command(), "", &mut commands);
+        let (mut needing, mut ignored) = (Vec::new(), Vec::new());
+        for (name, command) in &commands {
+            let ids = |is: &dyn Fn(&&Arg) -> bool| -> Vec<Id> {
+                command.get_arguments().filter(is).map(|arg| arg.get_id().clone()).collect()
+            };
+            let required = ids(&|arg| arg.is_required_set());
+            let positional = ids(&|arg| arg.is_positional());
+            let all = ids(&|arg| !["help", "version"].contains(&arg.get_id().as_str()));
+            for arg in command.get_arguments() {
+                for needed in needed_by(arg) {
+                    needing.push(format!("{name}: {} needs {needed}", arg.get_id()));
+                    let others = all.iter().filter(|other| other.as_str() != needed);
+                    for (other, more) in others.flat_map(|o| [(o, &required), (o, &positional)]) {
+                        let mut given = [&required[..], more].concat();
+                        given.extend([arg.get_id().clone(), other.clone()]);
+                        given.retain(|id| id.as_str() != needed);
+                        for given in with_groups(command, given, &needed) {
+                            let Ok(found) = parsed(command, &given) else { continue };
+                            if found.value_source(&needed) != Some(ValueSource::CommandLine) {
+                                ignored.push(format!("{name}: {given:?} without {needed}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let known = ["chat: vocab needs weights", "rate judge: label_map needs weights"];
+        assert!(known.iter().all(|known| needing.iter().any(|n| n == known)), "{needing:#?}");
+        assert!(ignored.is_empty(), "{ignored:#?}");
+    }
 
     #[test]
     fn an_option_out_of_its_range_is_named_with_the_range() {
@@ -184,6 +284,8 @@ mod tests {
                     ("--lr", &["nan", "-0.1"], above),
                     ("--layer-decay", &["1.5", "0"], "above 0, at most 1"),
                     ("--max-length", &["2"], "3 or more"),
+                    ("--word-column", &["0"], count),
+                    ("--tag-column", &["0", "-1"], count),
                 ],
             ),
             (

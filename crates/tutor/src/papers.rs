@@ -15,7 +15,7 @@ mod toy;
 mod translation;
 mod uda_text;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use toml::Value;
 
 use crate::recipe::by_type::by_type;
@@ -23,6 +23,7 @@ use crate::recipe::edit::{self, Override};
 use crate::recipe::head::Head;
 use crate::recipe::naming;
 use crate::recipe::near::proposal;
+use crate::recipe::reading::ReadError;
 use crate::run::experiment::{Experiment, Paper};
 
 const PAPERS: &[Paper] = &[
@@ -83,10 +84,10 @@ fn resolve_exactly(
         // What the recipe expects is not what a changed one gives.
         head.expect.clear();
     }
-    let paper = PAPERS.iter().find(|paper| paper.kind == head.kind).with_context(|| {
+    let paper = PAPERS.iter().find(|paper| paper.kind == head.kind).ok_or_else(|| {
         let (kind, kinds) = (&head.kind, PAPERS.iter().map(|paper| paper.kind));
         let proposal = proposal(kind, &kinds.collect::<Vec<_>>(), &[]);
-        anyhow!("kind: there is no kind of recipe {kind:?}{proposal}")
+        ReadError::told(format!("kind: there is no kind of recipe {kind:?}{proposal}"))
     })?;
     let experiment = (paper.read)(head, &table)?;
     let rows = experiment.rows();

@@ -1,6 +1,9 @@
 //! A run of any paper: its folder, its seeds, its trainings, what it costs and what it says
 //! meanwhile. Nothing here knows a paper or a kind of data.
 
+pub(crate) mod agreement;
+pub(crate) mod annotator;
+pub(crate) mod began;
 pub(crate) mod clock;
 pub(crate) mod copies;
 pub(crate) mod cost;

@@ -13,7 +13,7 @@ pub(crate) mod open_texts;
 mod pair_features;
 pub(crate) mod parallel;
 pub(crate) mod paraphrase_quality;
-mod paraphrased;
+pub(crate) mod paraphrased;
 mod phrases;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;

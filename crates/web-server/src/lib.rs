@@ -19,6 +19,7 @@
 
 pub mod answer;
 pub mod buckets;
+pub mod client;
 pub mod guard;
 pub mod listen;
 pub mod secret;

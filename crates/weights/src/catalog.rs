@@ -103,6 +103,10 @@ pub struct TextNet {
     pub files: Vec<String>,
     /// The licence of the weights.
     pub licence: String,
+    /// Whether it was made to encode a text as the mean of its tokens. The package may lack the
+    /// `modules.json` by which folders of the hub say so.
+    #[serde(default)]
+    pub sentence_encoder: bool,
 }
 
 impl TextNet {

@@ -7,7 +7,7 @@
 //! translators that depend on their generator alone).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -114,7 +114,7 @@ impl Made {
                 ("version", made.version.to_string()),
                 ("splitter", made.splitter.clone()),
                 ("temperature", made.temperature.to_string()),
-                ("copies", amount.copies.to_string()),
+                ("paraphrases", amount.copies.to_string()),
                 ("batch", amount.batch.to_string()),
                 ("seed", amount.seed.to_string()),
             ]
@@ -153,7 +153,8 @@ impl Made {
         let Amount { copies, seed, .. } = self.amount;
         let mut rng = Key { seed, epoch: 0, index: range.start as u64, view: 3000 }.rng();
         let first = range.start;
-        let mut record = Record { first, paraphrases: vec![], refused: vec![], cut: 0 };
+        let hashes = texts[range.clone()].iter().map(|text| hash(&[text])).collect();
+        let mut record = Record { first, hashes, paraphrases: vec![], refused: vec![], cut: 0 };
         let cut =
             |pipeline: &BackTranslation<F, B>| pipeline.forward.cut() + pipeline.backward.cut();
         let before = cut(pipeline);
@@ -180,23 +181,8 @@ pub fn one_line(text: &str) -> String {
     text.replace(ends, " ")
 }
 
-/// What the store beside files of paraphrases ([`STORE`]) was made of: how many texts, and whether
-/// they are these, in this order. `None` where there is none that this version reads.
-pub fn made_of(folder: &Path, texts: &[&str]) -> Result<Option<(usize, bool)>, TextError> {
-    let path = folder.join(STORE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(&path)(error)),
-    };
-    let mut line = String::new();
-    BufReader::new(file).read_line(&mut line).map_err(io(&path))?;
-    let Ok(made) = serde_json::from_str::<Made>(&line) else { return Ok(None) };
-    Ok(Some((made.texts, made.texts == texts.len() && made.hash == hash(texts))))
-}
-
 /// FNV-1a, as hexadecimal digits. No text has the byte 255, so it tells where one ends.
-fn hash(texts: &[impl AsRef<str>]) -> String {
+pub(super) fn hash(texts: &[impl AsRef<str>]) -> String {
     let bytes = texts.iter().flat_map(|text| text.as_ref().bytes().chain([0xff]));
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -207,8 +193,11 @@ fn hash(texts: &[impl AsRef<str>]) -> String {
 /// One batch.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+pub(super) struct Record {
     first: usize,
+    /// A hash of each text; none in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) hashes: Vec<String>,
     /// By text, then by copy.
     paraphrases: Vec<Vec<String>>,
     /// Texts, from that first one, and copies that are the text itself since what was made of it
@@ -325,6 +314,7 @@ impl Paraphrases {
     fn take(&mut self, record: Record, length: usize) -> Result<(), TextError> {
         let (texts, copies) = (self.made.batch(self.batches), self.made.amount.copies);
         let fits = (record.first, record.paraphrases.len()) == (texts.start, texts.len())
+            && (record.hashes.is_empty() || record.hashes.len() == texts.len())
             && record.paraphrases.iter().all(|of_text| of_text.len() == copies)
             && record.refused.iter().all(|&[text, copy]| text < texts.len() && copy < copies);
         if !fits || self.batches >= self.made.batches() {

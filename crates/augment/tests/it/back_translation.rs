@@ -247,7 +247,10 @@ fn a_cache_is_not_mixed() {
             ),
             "splitter `unicode-1`, asked for `lines`",
         ),
-        (Made::new(&same, Amount { copies: 2, ..AMOUNT }, &texts()), "copies `3`, asked for `2`"),
+        (
+            Made::new(&same, Amount { copies: 2, ..AMOUNT }, &texts()),
+            "made with paraphrases `3`, asked for `2`",
+        ),
         (Made::new(&same, Amount { batch: 2, ..AMOUNT }, &texts()), "batch `1`, asked for `2`"),
         (Made::new(&same, Amount { seed: 8, ..AMOUNT }, &texts()), "seed `7`, asked for `8`"),
         (Made::new(&same, AMOUNT, &other_texts), "made of 4 other texts; name another place"),

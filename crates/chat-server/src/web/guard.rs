@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use std::net::IpAddr;
+use web_server::client::client;
 use web_server::guard::{Refusal, protect, refusal};
 use web_server::listen::Peer;
 use web_server::secret::same;
@@ -66,22 +66,11 @@ fn problem(app: &App, request: &Request, is_stated: bool) -> Option<Problem> {
         false => return None,
     };
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let asker = peer.map(|peer| asker(peer, headers, app.is_proxied));
-    if let Err(wait) = buckets.take(&asker.map(client).unwrap_or_default()) {
+    let client = peer.map(|peer| client(peer, headers, app.is_proxied));
+    if let Err(wait) = buckets.take(&client.unwrap_or_default()) {
         return Some(Problem::too_often(wait));
     }
     wrong.then(Problem::no_key)
-}
-
-/// The address that asks: the last one of `X-Forwarded-For`, which a proxy on this machine adds, or
-/// that of the connection. Nobody else is believed.
-fn asker(peer: IpAddr, headers: &HeaderMap, is_proxied: bool) -> IpAddr {
-    if !is_proxied || !peer.to_canonical().is_loopback() {
-        return peer;
-    }
-    let all = headers.get_all("x-forwarded-for").iter().next_back();
-    let last = all.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    last.unwrap_or(peer)
 }
 
 /// The key that came along.
@@ -91,43 +80,9 @@ fn sent(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-/// Who asks: an address, of IPv6 the network of a household.
-fn client(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:?}", &address.segments()[..4]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_client_is_an_address_or_a_network() {
-        let client = |text: &str| client(text.parse().expect("an address"));
-        assert_eq!(client("::ffff:10.0.0.1"), client("10.0.0.1"));
-        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::9"));
-        assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
-    }
-
-    #[test]
-    fn a_proxy_on_this_machine_alone_says_who_asks() {
-        let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
-        let mut headers = HeaderMap::new();
-        let asks = |peer: &str, headers: &HeaderMap, is_proxied| {
-            asker(address(peer), headers, is_proxied).to_string()
-        };
-        assert_eq!(asks("127.0.0.1", &headers, true), "127.0.0.1");
-        // The client itself wrote what stands before the last one.
-        headers.append("x-forwarded-for", "9.9.9.9".parse().expect("a value"));
-        headers.append("x-forwarded-for", "9.9.9.9, 10.0.0.7".parse().expect("a value"));
-        assert_eq!(asks("::1", &headers, true), "10.0.0.7");
-        assert_eq!(asks("::1", &headers, false), "::1");
-        assert_eq!(asks("10.0.0.1", &headers, true), "10.0.0.1");
-        headers.append("x-forwarded-for", "unknown".parse().expect("a value"));
-        assert_eq!(asks("127.0.0.1", &headers, true), "127.0.0.1");
-    }
 
     #[test]
     fn a_key_stands_behind_its_scheme() {

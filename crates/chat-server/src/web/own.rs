@@ -66,7 +66,7 @@ fn wanted(app: &App, posted: &Fields) -> Result<Wanted, Problem> {
     let asked = Asked {
         candidates: posted.whole("candidates")?,
         temperature: posted.number("temperature")?,
-        top_k: posted.whole("top_k")?,
+        top_k: posted.whole("top_k")?.map(Some),
         top_p: posted.number("top_p")?,
         max_tokens: posted.whole("max_tokens")?.map(|bound| ("max_tokens", bound)),
     };

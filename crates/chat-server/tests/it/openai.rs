@@ -71,6 +71,28 @@ fn choices_are_the_best_candidates() {
     assert_eq!((of(0), of(1)), ("a b".to_owned(), "a b (1)".to_owned()));
 }
 
+/// Of several choices one ends by itself; those that reached `max_tokens` are told all the same.
+#[test]
+fn choices_that_were_cut_off_have_their_text() {
+    let served = Served::new(0);
+    let both =
+        |choice: &Value| (choice["message"]["content"].clone(), choice["finish_reason"].clone());
+    let body = served.complete("one ends", &json!({ "n": 3 })).json();
+    let choices: Vec<_> = body["choices"].as_array().expect("choices").iter().map(both).collect();
+    let wanted = [("one ends", "stop"), ("one ends (1)", "length"), ("one ends (2)", "length")];
+    assert_eq!(choices, wanted.map(|(text, finish)| (json!(text), json!(finish))));
+    let streamed = chunks(&served.complete("one ends", &json!({ "n": 3, "stream": true })));
+    let second: Vec<&Value> =
+        streamed.iter().map(|c| &c["choices"][0]).filter(|choice| choice["index"] == 1).collect();
+    let text: String =
+        second.iter().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
+    let end = second.last().expect("an end");
+    assert_eq!((text.as_str(), &end["finish_reason"]), ("one ends (1)", &json!("length")));
+    // What a stop cuts has come to an end.
+    let body = served.complete("one ends", &json!({ "n": 2, "stop": " (1)" })).json();
+    assert_eq!(both(&body["choices"][1]), (json!("one ends"), json!("stop")));
+}
+
 #[test]
 fn a_completion_comes_in_chunks() {
     let served = Served::new(0);
@@ -168,7 +190,7 @@ fn parameters_that_cannot_be_heeded_are_refused_by_name() {
     }
     let more = json!({
         "tools": null, "stop": null, "max_tokens": null, "temperature": null, "n": null,
-        "response_format": { "type": "text" }, "presence_penalty": 0, "logit_bias": {},
+        "response_format": { "type": "text" }, "presence_penalty": 0, "logit_bias": { "5": 0 },
         "user": "somebody", "metadata": {}, "store": false, "service_tier": "auto",
         "parallel_tool_calls": true, "unheard_of": { "of": 1 },
     });

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What the model is asked for, by the last turn: `count` counts to 200, `fail` gives an error,
 /// `panic` panics, a turn with `awful` is refused, `read long` takes five seconds before the first
-/// token; all else is said again.
+/// token, of `one ends` all candidates but the first are cut off; all else is said again.
 #[derive(Clone, Default)]
 pub(crate) struct Stub {
     /// How long a token takes.
@@ -69,15 +69,22 @@ impl Model for Stub {
         }
         let finished = tokens == pieces.len();
         let text = pieces[..tokens].concat();
-        let dropped = last
-            .contains("awful")
-            .then(|| Dropped { why: "holds an offensive word".to_owned(), unsafe_text: true });
-        let candidate = |number: usize| Candidate {
-            text: if number == 0 { text.clone() } else { format!("{text} ({number})") },
-            score: Some(-0.5 - number as f64 / 8.0),
-            tokens,
-            finished,
-            dropped: dropped.clone(),
+        let dropped = last.contains("awful").then(|| Dropped {
+            why: "holds an offensive word".to_owned(),
+            unsafe_text: true,
+            ..Dropped::default()
+        });
+        let cut = Dropped { why: "did not come to an end".to_owned(), ..Dropped::default() };
+        let cut = Dropped { truncated: true, ..cut };
+        let candidate = |number: usize| {
+            let ends = number == 0 || last != "one ends";
+            Candidate {
+                text: if number == 0 { text.clone() } else { format!("{text} ({number})") },
+                score: Some(-0.5 - number as f64 / 8.0),
+                tokens,
+                finished: finished && ends,
+                dropped: dropped.clone().or_else(|| (!ends).then(|| cut.clone())),
+            }
         };
         let read = Read {
             tokens: ask.turns.iter().map(|turn| turn.text.split_inclusive(' ').count()).sum(),

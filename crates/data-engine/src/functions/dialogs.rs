@@ -1,11 +1,10 @@
 //! From the messages of a conversation to pairs of a context and a response.
 
 use super::{Function, failed, rows, rows_type, settings, settings_of};
-use crate::dialogs::DialogOptions;
 use crate::error::EngineError;
 use data_pipeline::dialog::{
     Checks, DialogPart, DialogSplit, DialogTokenizer, Dialogs, Filters, Message, SafetyWords,
-    Selected, one_line, words_as_subwords,
+    Selected, one_line, parent_of, words_as_subwords,
 };
 use data_pipeline::digest::Digest;
 use datafusion::arrow::array::{
@@ -53,15 +52,20 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn of(options: &DialogOptions) -> std::result::Result<Self, EngineError> {
-        let opened = |path: &PathBuf| {
+    /// With the tokenizer at this path, if there is one.
+    pub(crate) fn new(
+        filters: Filters,
+        split: DialogSplit,
+        tokenizer: Option<&Path>,
+    ) -> std::result::Result<Self, EngineError> {
+        let opened = |path: &Path| {
             let path = path.canonicalize().map_err(EngineError::io(path))?;
             let opened = DialogTokenizer::open(&path);
             let opened = opened.map_err(|error| EngineError::Asked(error.to_string()))?;
             Ok::<_, EngineError>((path, opened.digest()))
         };
-        let tokenizer = options.tokenizer.as_ref().map(opened).transpose()?;
-        Ok(Self { filters: options.filters.clone(), split: options.split, tokenizer })
+        let tokenizer = tokenizer.map(opened).transpose()?;
+        Ok(Self { filters, split, tokenizer })
     }
 }
 
@@ -168,13 +172,21 @@ impl Ready {
                 let count = u32::try_from(messages.often.value(row)).unwrap_or(u32::MAX);
                 frequent.insert(one_line(&owned(4)).into_owned(), count);
             }
+            let id = text(1).map(str::to_owned).ok_or_else(|| failed(NO_ID))?;
+            let part = part(text(5).unwrap_or_default()).map_err(|fault| {
+                let of = match text(0).unwrap_or_default() {
+                    "" => String::new(),
+                    conversation => format!(" of conversation {conversation:?}"),
+                };
+                failed(format!("column part, message {id:?}{of}: {fault}"))
+            })?;
             all.push(Message {
                 conversation: owned(0),
-                id: text(1).map(str::to_owned).ok_or_else(|| failed(NO_ID))?,
-                parent: text(2).map(str::to_owned),
+                id,
+                parent: text(2).map(str::to_owned).and_then(parent_of),
                 author: owned(3),
                 text: owned(4),
-                part: text(5).map(part).transpose()?,
+                part,
             });
         }
         let dialogs = Dialogs::new(all, &self.rules.split).map_err(failed)?;
@@ -196,9 +208,16 @@ impl Ready {
     }
 }
 
-fn part(name: &str) -> Result<DialogPart> {
-    let found = DialogPart::ALL.into_iter().find(|part| part.name() == name);
-    found.ok_or_else(|| failed(format!("{name:?} is no part: train, validation and test are")))
+/// The part of this name; none where there is nothing but spaces, as the readers of files take it.
+fn part(name: &str) -> std::result::Result<Option<DialogPart>, String> {
+    let found = DialogPart::ALL.into_iter().find(|part| part.name() == name.trim());
+    match found {
+        None if !name.trim().is_empty() => {
+            let known = "train, validation and test are (write one of them, or nothing)";
+            Err(format!("{name:?} is no part: {known}"))
+        }
+        found => Ok(found),
+    }
 }
 
 /// Pairs of conversations, one after another.

@@ -4,7 +4,7 @@ use data_engine::{DialogOptions, Engine, Options, dialogs};
 use data_pipeline::dialog::{
     Checks, DialogPart, Dialogs, Filters, Funnel, Message, SafetyWords, words_as_subwords,
 };
-use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, StringArray};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use std::fs::File;
@@ -220,10 +220,16 @@ fn messages_without_what_is_needed_are_refused() {
     );
     let said = run("part.parquet", &options()).expect_err("refused").to_string();
     assert!(said.contains("\"exam\" is no part: train, validation and test are"), "{said}");
+    assert!(said.contains("column part, message \"1\": ") && said.contains("nothing"), "{said}");
     let nobody: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
     table(&path("nobody.parquet"), vec![("id", nobody), ("text", column(&["Hi!"]))]);
     let said = run("nobody.parquet", &options()).expect_err("refused").to_string();
     assert!(said.contains("a message has no id"), "{said}");
+    let parents: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    let texts = [("id", column(&["1"])), ("text", column(&["Hi!"]))];
+    table(&path("floats.parquet"), texts.into_iter().chain([("parent", parents)]).collect());
+    let said = run("floats.parquet", &options()).expect_err("refused").to_string();
+    assert!(said.contains("column parent holds Float64") && said.contains("Int64"), "{said}");
     // Without parents there are no replies.
     table(&path("alone.parquet"), vec![("id", column(&["1"])), ("text", column(&["Hi there!"]))]);
     let funnel = run("alone.parquet", &options()).expect("no pairs");
@@ -233,4 +239,34 @@ fn messages_without_what_is_needed_are_refused() {
     wrong.split.test = 2.0;
     let said = run("alone.parquet", &wrong).expect_err("refused").to_string();
     assert!(said.contains("shares of"), "{said}");
+}
+
+/// As pandas, R and databases write a first message and a part that is not said.
+#[test]
+fn nothing_is_read_as_the_readers_of_files_read_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let nothing = ["", "None", "NaN", "nan", "<NA>", "NULL", "null", "NA", "N/A"];
+    let row = |(i, parent): (usize, &str)| {
+        let conversation = format!("c{i}");
+        let said = words(i as u8);
+        let first = format!("Have you seen the film called {said}?");
+        let reply = format!("I think that {said} was really great.");
+        [
+            [conversation.clone(), "1".to_owned(), parent.to_owned(), first],
+            [conversation, "2".to_owned(), "1.0".to_owned(), reply],
+        ]
+    };
+    let rows: Vec<[String; 4]> = nothing.into_iter().enumerate().flat_map(row).collect();
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row[at].as_str())))
+    };
+    let parts: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|_| " ")));
+    let names = ["conversation", "id", "parent", "text"];
+    let columns = (0..4).map(|at| (names[at], column(at))).chain([("part", parts)]);
+    table(&path("t.parquet"), columns.collect());
+    let engine = Engine::new(&Options { partitions: 2, ..Options::default() }).expect("it");
+    let funnel = dialogs(&engine, &[path("t.parquet")], &options(), &path("out"));
+    let funnel = funnel.expect("pairs");
+    assert_eq!((funnel.messages, funnel.pairs), (18, 9), "{funnel:?}");
 }

@@ -8,6 +8,7 @@ mod memory;
 #[expect(dead_code, reason = "programs are looked for by the tests of other crates")]
 #[path = "../../../web-server/browser/needed.rs"]
 mod needed;
+mod program;
 mod schemas;
 mod select;
 mod storage;

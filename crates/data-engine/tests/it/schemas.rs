@@ -145,6 +145,55 @@ fn types_that_differ_and_lose_nothing_are_read() {
 }
 
 #[test]
+fn labels_may_be_truth_values_and_numbers_by_a_dictionary() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let labels = |names: &[&str]| -> Vec<(String, String)> {
+        let rows = selected(folder.path(), names).expect("selected");
+        rows.into_iter().map(|(id, label, ..)| (id, label)).collect()
+    };
+    let own = |rows: [(&str, &str); 4]| rows.map(|(a, b)| (a.to_owned(), b.to_owned()));
+    let truth = |values: [bool; 2]| -> ArrayRef { Arc::new(BooleanArray::from(values.to_vec())) };
+    let first = [texts(["a", "b"]), truth([true, false]), confidences()];
+    write(folder.path(), first, [texts(["c", "d"]), truth([false, false]), confidences()]);
+    for names in ORDERS {
+        let wanted = [("a", "true"), ("b", "false"), ("c", "false"), ("d", "false")];
+        assert_eq!(labels(&names), own(wanted));
+    }
+    // As pandas writes categories of numbers.
+    let numbers = |keys: [i32; 2]| -> ArrayRef {
+        let values = Arc::new(Int8Array::from(vec![7, -2]));
+        Arc::new(DictionaryArray::new(Int32Array::from(keys.to_vec()), values))
+    };
+    let plain: ArrayRef = Arc::new(Int32Array::from(vec![300, 7]));
+    for (second, last) in [(numbers([0, 0]), ["7", "7"]), (plain, ["300", "7"])] {
+        let first = [texts(["a", "b"]), numbers([1, 0]), confidences()];
+        write(folder.path(), first, [texts(["c", "d"]), second, confidences()]);
+        for names in ORDERS {
+            let wanted = [("a", "-2"), ("b", "7"), ("c", last[0]), ("d", last[1])];
+            assert_eq!(labels(&names), own(wanted));
+        }
+    }
+}
+
+#[test]
+fn what_to_do_about_a_column_of_another_type_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let binary: ArrayRef = Arc::new(BinaryArray::from_iter_values([b"x", b"y"]));
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
+    let names = || texts(["a", "b"]);
+    let cases = [
+        ([binary, names(), confidences()], "write it as text, whole numbers or truth values"),
+        ([names(), floats, confidences()], "whole numbers, in pandas by astype(\"Int64\")"),
+        ([names(), names(), numbers([1, 0])], "write it as floats of 32 or 64 bits"),
+    ];
+    for (columns, wanted) in cases {
+        write(folder.path(), columns.clone(), columns);
+        let said = selected(folder.path(), &ORDERS[0]).expect_err("refused").to_string();
+        assert!(said.contains(wanted) && said.contains("name the columns by --id"), "{said}");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

@@ -8,6 +8,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::Int32Type;
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::metadata::KeyValue;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -122,6 +123,115 @@ fn tables_that_are_not_whole_are_refused() {
     table(&path("other.parquet"), columns);
     let said = refused();
     assert!(said.contains("other.parquet: there is no column label, which other"), "{said}");
+}
+
+/// A part of labels with one row, as `tutor predict --shard` writes it: with what all parts are of
+/// in its footer, or, as earlier versions, without.
+fn part_of_labels(path: &Path, labelling: Option<&str>) {
+    let name = path.display().to_string();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("image", Arc::new(StringArray::from_iter_values([name]))),
+        ("label", Arc::new(StringArray::from_iter_values(["x"]))),
+        ("confidence", Arc::new(Float32Array::from_iter_values([0.9]))),
+    ];
+    let rows = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    let file = File::create(path).expect("made");
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), None).expect("it");
+    writer.write(&rows).expect("written");
+    if let Some(of) = labelling {
+        writer.append_key_value_metadata(KeyValue::new("tutor.parts".to_owned(), of.to_owned()));
+    }
+    writer.close().expect("whole");
+}
+
+#[test]
+fn parts_of_different_labellings_are_no_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let part = |number: usize| format!("part-{number:05}-of-00003.parquet");
+    let rows = |files: &[PathBuf]| describe(&engine(2), files).map(|found| found.rows);
+    for name in ["first", "second"] {
+        std::fs::create_dir(path(name)).expect("made");
+        for number in 1..=3 {
+            part_of_labels(&path(name).join(part(number)), Some(name));
+        }
+    }
+    // Whole folders may be joined, as labels of different samples are.
+    assert_eq!(rows(&[path("first"), path("second")]).expect("a table"), 6);
+    let refused = |files: &[PathBuf], other: &Path, first: &Path| {
+        let said = rows(files).expect_err("refused").to_string();
+        let (other, first) = (other.display(), first.display());
+        let wanted = format!("{other}: this part is of another labelling than {first}, which");
+        assert!(said.contains(&wanted) && said.contains("in a new folder"), "{said}");
+    };
+    let mixed = [path("first").join(part(1)), path("second").join(part(2))];
+    refused(&mixed, &mixed[1], &mixed[0]);
+    let other = path("first").join(part(3));
+    part_of_labels(&other, Some("second"));
+    refused(&[path("first")], &other, &mixed[0]);
+    let said = ids(&path("first"), 2, &Selection::default()).expect_err("refused").to_string();
+    assert!(said.contains("another labelling"), "{said}");
+    // Parts of earlier versions do not say it, and files that are no parts need not.
+    part_of_labels(&other, None);
+    part_of_labels(&path("first").join("more.parquet"), Some("second"));
+    assert_eq!(rows(&[path("first")]).expect("a table"), 4);
+}
+
+#[test]
+fn files_are_told_by_their_ending_in_any_letters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    write(&path("a.parquet"), &[("a", "x", 0.9)]).expect("written");
+    write(&path("B.PARQUET"), &[("b", "x", 0.9)]).expect("written");
+    assert_eq!(ids(folder.path(), 2, &Selection::default()).expect("both"), ["a", "b"]);
+    write(&path("part-00002-of-00002.PARQUET"), &[("c", "x", 0.9)]).expect("written");
+    let said = ids(folder.path(), 2, &Selection::default()).expect_err("refused").to_string();
+    assert!(said.contains("there is no part-00001-of-00002.parquet"), "{said}");
+}
+
+#[test]
+fn sub_folders_with_tables_are_noted_and_partitions_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    write(&path("a.parquet"), &[("a", "x", 0.9)]).expect("written");
+    for name in ["notes", "_temporary", "day=2"] {
+        std::fs::create_dir(path(name)).expect("made");
+        std::fs::write(path(name).join("readme"), "no table").expect("written");
+    }
+    write(&path("_temporary/b.parquet"), &[("b", "x", 0.9)]).expect("written");
+    let engine = engine(2);
+    let rows = || describe(&engine, &[folder.path().to_owned()]).map(|found| found.rows);
+    assert_eq!(rows().expect("a table"), 1);
+    assert!(engine.notes().is_empty(), "{:?}", engine.notes());
+    write(&path("notes/b.parquet"), &[("b", "x", 0.9)]).expect("written");
+    for _ in 0..2 {
+        assert_eq!(rows().expect("a table"), 1);
+        let notes = engine.notes();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        let wanted = format!("{}: Parquet files of its sub-folders", folder.path().display());
+        assert!(notes[0].starts_with(&wanted) && notes[0].contains("(notes)"), "{notes:?}");
+    }
+    std::fs::create_dir(path("day=2/hour=3")).expect("made");
+    write(&path("day=2/hour=3/c.parquet"), &[("c", "x", 0.9)]).expect("written");
+    let said = rows().expect_err("refused").to_string();
+    assert!(said.contains("day=2 is a partition of a table"), "{said}");
+}
+
+#[test]
+fn an_empty_label_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = [("a", "x", 0.9), ("b", "", 0.9), ("c", "", 0.2), ("d", " ", 0.8)];
+    write(&folder.path().join("t.parquet"), &rows).expect("written");
+    for partitions in [1, 2] {
+        let (tables, out) = ([folder.path().to_owned()], tempfile::tempdir().expect("a folder"));
+        let (columns, selection) = (Columns::default(), Selection::default());
+        let out = out.path().join("out");
+        let found = select(&engine(partitions), &tables, &columns, &selection, 1, &out);
+        let found = found.expect("selected");
+        assert_eq!((found.rows, found.without, found.below), (4, 2, 0));
+        let classes: Vec<&str> = found.classes.iter().map(|class| class.label.as_str()).collect();
+        assert_eq!(classes, [" ", "x"]);
+    }
 }
 
 #[test]

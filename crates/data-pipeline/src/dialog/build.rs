@@ -13,8 +13,12 @@
 //! depend on the sources and options alone, not on the number of workers or on the order of lines.
 
 mod begun;
+mod conversations;
 mod partition;
 mod units;
+
+pub(super) use self::begun::options_of;
+pub(super) use self::conversations::conversations_of;
 
 use self::begun::{WORK, begin, discard, refuse_own, remove_folder};
 use self::partition::Partitions;
@@ -115,8 +119,8 @@ pub struct DialogProgress {
 const SHARE: u64 = 8;
 
 /// Builds `tokenizer/tokenizer.json` and the folders `train`, `validation` and `test` of token
-/// files in `folder`; [`TokenShards`](crate::text::pretrain::TokenShards) opens them. Files are
-/// written whole. `tokenizer` is taken if it is given, else one is made.
+/// files in `folder`; [`MadeDialogs`](super::MadeDialogs) opens them. Files are written whole.
+/// `tokenizer` is taken if it is given, else one is made.
 ///
 /// # Errors
 /// Those of reading, of writing and of `safety`; when a conversation does not fit in the memory;
@@ -225,6 +229,7 @@ pub fn build_dialogs(
     for part in DialogPart::ALL {
         let into = folder.join(part.name());
         let written = write_part(part, &into, &work, &pairs, &gone, &tokenizer, settings, options)?;
+        conversations::write(part, &into, &work, &pairs, &gone)?;
         built.pairs.insert(part.name().to_owned(), written);
     }
     // Of a call that was killed while it wrote one of the files.

@@ -2,11 +2,13 @@
 
 use memchr::memmem;
 use std::borrow::Cow;
+use std::ops::Range;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// A text on one line: runs of white space become one space, control characters vanish, and letters
-/// are composed with their marks (NFC of Unicode's Annex 15). Borrowed where it is so already.
+/// A text on one line: runs of white space become one space, control characters and those that are
+/// never seen (zero-width spaces, soft hyphens) vanish, and letters are composed with their marks
+/// (NFC of Unicode's Annex 15). Borrowed where it is so already.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if is_one_line(text) {
         return Cow::Borrowed(text);
@@ -16,7 +18,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         if c.is_whitespace() {
             gap = true;
-        } else if !c.is_control() && c != '\u{feff}' {
+        } else if !c.is_control() && !is_nothing(c) {
             if gap && !line.is_empty() {
                 line.push(' ');
             }
@@ -28,6 +30,12 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
         Cow::Owned(composed) => Cow::Owned(composed),
         Cow::Borrowed(_) => Cow::Owned(line),
     }
+}
+
+/// Whether a character is never seen and changes nothing: a soft hyphen, a zero-width space, a word
+/// joiner, a byte-order mark. The joiners U+200C and U+200D are not: Persian and emoji need them.
+fn is_nothing(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
 
 /// A text with letters and marks composed: `e` and an accent are one character, whatever program
@@ -50,7 +58,7 @@ fn is_one_line(text: &str) -> bool {
     if at_end || bytes.iter().fold(false, control) || bytes.iter().zip(behind).fold(false, gap) {
         return false;
     }
-    let odd = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control() || c == '\u{feff}');
+    let odd = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control() || is_nothing(c));
     text.is_ascii() || !text.contains(odd) && unicode_normalization::is_nfc(text)
 }
 
@@ -187,6 +195,51 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     }
 }
 
+/// Quotation marks around a copy: those of English, German, French, the Nordic countries, Poland
+/// and Japan, as they are published and as they are typed.
+const MARKS: [(char, char); 19] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('“', '”'),
+    ('‘', '’'),
+    ('„', '“'),
+    ('„', '”'),
+    ('„', '"'),
+    ('‚', '‘'),
+    ('‚', '’'),
+    ('”', '”'),
+    ('“', '„'),
+    ('«', '»'),
+    ('»', '«'),
+    ('»', '»'),
+    ('‹', '›'),
+    ('›', '‹'),
+    ('「', '」'),
+    ('『', '』'),
+    ('＂', '＂'),
+];
+
+/// Where a copy with its quotation marks stands in the part of a text that begins at `from`;
+/// nothing if it has none. French has a space within its marks.
+fn quoted(text: &str, from: usize, copy: Range<usize>) -> Option<Range<usize>> {
+    let (mut start, mut end) = (copy.start, copy.end);
+    let around = |start: usize, end: usize| {
+        Some((text[from..start].chars().next_back()?, text[end..].chars().next()?))
+    };
+    let mut marks = around(start, end)?;
+    if marks == (' ', ' ') {
+        (start, end) = (start - 1, end + 1);
+        marks = around(start, end).filter(|&spaced| matches!(spaced, ('«', '»') | ('‹', '›')))?;
+        // Else it ends another quotation: »no« copy »no«.
+        let opens = |before: char| before.is_whitespace() || matches!(before, '(' | '[');
+        if !text[from..start - marks.0.len_utf8()].chars().next_back().is_none_or(opens) {
+            return None;
+        }
+    }
+    let (a, b) = MARKS.into_iter().find(|&known| known == marks)?;
+    Some(start - a.len_utf8()..end + b.len_utf8())
+}
+
 /// Looks for copies of a parent's text.
 struct Copies<'a> {
     finder: memmem::Finder<'a>,
@@ -200,17 +253,14 @@ struct Copies<'a> {
 impl Copies<'_> {
     /// Where the parent's text stands as a whole, its quotation marks included, in the part of the
     /// text that begins at `from`.
-    fn next(&mut self, text: &str, from: usize) -> Option<std::ops::Range<usize>> {
-        const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
+    fn next(&mut self, text: &str, from: usize) -> Option<Range<usize>> {
         let mut at = from;
         while let Some(found) = self.finder.find(&text.as_bytes()[at..]) {
             let (start, end) = (at + found, at + found + self.parent.len());
             let (before, after) =
                 (text[from..start].chars().next_back(), text[end..].chars().next());
-            if let (Some(a), Some(b)) = (before, after)
-                && MARKS.contains(&(a, b))
-            {
-                return Some(start - a.len_utf8()..end + b.len_utf8());
+            if let Some(quoted) = quoted(text, from, start..end) {
+                return Some(quoted);
             }
             let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
             if self.bare && outside(before) && outside(after) {
@@ -251,11 +301,26 @@ mod tests {
     fn texts_stand_on_one_line() {
         assert_eq!(one_line("\u{feff} a\u{7}b \r\n\t c\u{2028}d "), "ab c d");
         assert_eq!(one_line(" \n "), "");
+        // Reddit's editor writes U+200B for an empty line; Persian has U+200C within its words.
+        assert_eq!(one_line("a\n\n\u{200b}\n\nb co\u{ad}op\u{2060}"), "a b coop");
+        assert_eq!(one_line("\u{200b}"), "");
+        let joined = "می\u{200c}روم 👩\u{200d}🚀";
+        assert!(is_one_line(joined) && one_line(joined) == joined);
         for fine in ["", "a", "a b", "naïve — “yes”"] {
             assert!(is_one_line(fine) && one_line(fine) == fine, "{fine:?}");
         }
-        for odd in [" ", " a", "a ", "a  b", "a\tb", "a\u{a0}b", "é\u{85}b", "\u{feff}a", "a\u{7f}"]
-        {
+        for odd in [
+            " ",
+            " a",
+            "a ",
+            "a  b",
+            "a\tb",
+            "a\u{a0}b",
+            "é\u{85}b",
+            "\u{feff}a",
+            "a\u{7f}",
+            "a\u{200b}b",
+        ] {
             assert!(!is_one_line(odd) && one_line(odd) != odd, "{odd:?}");
         }
         assert_eq!(words("I’m here, O.K.?  Étage 2"), "im here o k étage 2");
@@ -293,6 +358,14 @@ mod tests {
         assert_eq!(cleaned("> another text\nNot yet.", parent), "> another text Not yet.");
         assert_eq!(cleaned("\"Have you seen the film?\" Not yet.", parent), "Not yet.");
         assert_eq!(cleaned("Have you seen the film? Not yet.", parent), "Not yet.");
+        for (open, close) in MARKS {
+            assert_eq!(cleaned(&format!("{open}yes{close} you say"), "yes"), "you say");
+            assert_eq!(cleaned(&format!("{open}{parent}{close}\nNot yet."), parent), "Not yet.");
+        }
+        assert_eq!(cleaned("« yes », you say", "yes"), ", you say");
+        assert_eq!(cleaned("‹\u{202f}yes\u{202f}› you say", "yes"), "you say");
+        // Those of two other quotations.
+        assert_eq!(cleaned("»no« yes »no«", "yes"), "»no« yes »no«");
         assert_eq!(cleaned("\"yes\" \"yes\" you say “yes”", "yes"), "you say");
         let twice = "Have you seen the film? Have you seen the film? Not yet.";
         assert_eq!(cleaned(twice, parent), "Not yet.");

@@ -1,11 +1,12 @@
 //! Near-duplicates: pairs that say the same.
 //!
 //! Two pairs are near-duplicates if the last turn of the context and the response are the same
-//! words, whatever the case, punctuation and spaces. Pairs whose last turn and response have fewer
-//! than eight words together are near-duplicates only if the whole contexts agree: *Hi! – How are
-//! you?* opens many conversations. One of them is kept: the test part's before that of validation
-//! and training, and within a part the one whose conversation and id have the lowest digest. So no
-//! pair of one part has a near-duplicate in another.
+//! words, whatever the case, punctuation and spaces. A `+` or `#` behind a word belongs to it (C++,
+//! C#), and of a turn without a word (👍) all signs count. Pairs whose last turn and response have
+//! fewer than eight words together are near-duplicates only if the whole contexts agree: *Hi! – How
+//! are you?* opens many conversations. One of them is kept: the test part's before that of
+//! validation and training, and within a part the one whose conversation and id have the lowest
+//! digest. So no pair of one part has a near-duplicate in another.
 
 use super::clean;
 use super::select::{Pair, Selected};
@@ -14,29 +15,42 @@ use crate::digest::Digest;
 /// Words that the last turn and the response have together, for the turns before not to matter.
 const LEAST_WORDS: usize = 8;
 
+/// Adds what a turn is compared by; gives the number of its words.
+fn add_compared(turn: &str, to: &mut Vec<u8>) -> usize {
+    let start = to.len();
+    match turn.contains(['+', '#']) {
+        // Marks on the letter before are part of a word, and stand for nothing elsewhere.
+        true => {
+            let marked = turn.replace('+', "\u{31f}").replace('#', "\u{353}");
+            clean::add_words(&marked, to);
+        }
+        false => clean::add_words(turn, to),
+    }
+    if to.len() == start {
+        to.extend(turn.as_bytes());
+        return 0;
+    }
+    // One space stands between two words.
+    to[start..].iter().filter(|&&byte| byte == b' ').count() + 1
+}
+
 impl Pair {
     /// What two near-duplicates have in common: the words of the last turn and of the response, of
     /// the whole context where these are few.
     pub fn fingerprint(&self) -> Digest {
         let mut words = Vec::new();
         let last = self.context.last().map_or("", |turn| turn);
-        clean::add_words(last, &mut words);
-        let of_last = words.len();
+        let mut count = add_compared(last, &mut words);
         words.extend(b"\n\n");
-        clean::add_words(&self.response, &mut words);
-        // One space stands between two words.
-        let count = |text: &[u8]| match text {
-            [] => 0,
-            text => text.iter().filter(|&&byte| byte == b' ').count() + 1,
-        };
-        if count(&words[..of_last]) + count(&words[of_last + 2..]) < LEAST_WORDS {
+        count += add_compared(&self.response, &mut words);
+        if count < LEAST_WORDS {
             words.clear();
             for (i, turn) in self.context.iter().enumerate() {
                 words.extend((i > 0).then_some(b'\n'));
-                clean::add_words(turn, &mut words);
+                add_compared(turn, &mut words);
             }
             words.extend(b"\n\n");
-            clean::add_words(&self.response, &mut words);
+            add_compared(&self.response, &mut words);
         }
         Digest::of(&words)
     }

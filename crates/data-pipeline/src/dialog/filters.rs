@@ -232,9 +232,12 @@ fn overlap(own: &[u32], parent: &[u32]) -> f64 {
     common.iter().filter(|&&found| found).count() as f64 / trigrams.len() as f64
 }
 
-/// Last parts of names of hosts that are taken for one without `www.` or `://`.
-const DOMAINS: [&str; 14] =
-    ["com", "org", "net", "edu", "gov", "info", "io", "uk", "de", "fr", "ru", "ly", "tv", "biz"];
+/// Last parts of names of hosts that are taken for one without `www.` or `://`. Those of writing
+/// without spaces between words are not here: a point there may end a sentence.
+const DOMAINS: [&str; 22] = [
+    "com", "org", "net", "edu", "gov", "info", "io", "uk", "de", "fr", "ru", "ly", "tv", "biz",
+    "рф", "рус", "укр", "бел", "срб", "қаз", "ελ", "ευ",
+];
 
 /// Hosts of short links whose last part is none of [`DOMAINS`]. They count with a path alone.
 const SHORTENERS: [&str; 34] = [
@@ -338,8 +341,10 @@ fn has_url_word(text: &str) -> bool {
         let host = host.rsplit(['(', '[', ':', '<', '=']).next().unwrap_or_default();
         let mut labels = host.rsplit('.');
         let last = labels.next().unwrap_or_default();
+        // Names may have letters beyond ASCII: `münchen.de`.
         let is_label = |label: &str| {
-            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            let fits = |c: char| c.is_alphanumeric() || c == '-' || is_combining_mark(c);
+            !label.is_empty() && label.chars().all(fits)
         };
         let mut names = labels.clone();
         let is_last = DOMAINS.contains(&last) || !path.is_empty() && is_before_path(host);
@@ -392,10 +397,18 @@ mod tests {
             "bbc.co.uk/news",
             "at example.co.in/x",
             "see news.example.nl/1",
+            "besuch münchen.de, bitte",
+            "смотри пример.рф",
+            "bücher.example.org/x",
+            "at xn--mnchen-3ya.de",
         ] {
             assert!(has_url(text), "{text}");
         }
         for text in ["Well...ok", "I like it.It is good", "a.b@", "3.14 and e.g. this", ".com", ""]
+        {
+            assert!(!has_url(text), "{text}");
+        }
+        for text in ["Да.Нет", "здравствуйте...рф", "我喜欢它.中国", "straße.Danach"]
         {
             assert!(!has_url(text), "{text}");
         }

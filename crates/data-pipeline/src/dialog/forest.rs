@@ -2,7 +2,7 @@
 //! nothing here goes as deep as a tree.
 
 use super::funnel::Reason;
-use super::message::{Message, without_point};
+use super::message::{Message, is_not_available, without_point};
 use foldhash::fast::RandomState;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -39,11 +39,17 @@ impl Forest {
         let mut start = 0;
         for end in ends {
             let conversation = &messages[start..end];
+            // The first message of the id that is looked at, which is kept.
+            let mut first = 0;
             for (i, message) in conversation.iter().enumerate() {
                 let doubled = i > 0 && conversation[i - 1].id == message.id;
-                above.push(match doubled {
-                    true => Above::Fault(Reason::DuplicateId),
-                    false => place(message, conversation, start),
+                first = if doubled { first } else { i };
+                let text = message.text.trim();
+                let same = text.is_empty() || text == conversation[first].text.trim();
+                above.push(match (doubled, same) {
+                    (true, true) => Above::Fault(Reason::DuplicateId),
+                    (true, false) => Above::Fault(Reason::ConflictingId),
+                    (false, _) => place(message, conversation, start),
                 });
             }
             start = end;
@@ -99,7 +105,10 @@ fn place(message: &Message, conversation: &[Message], start: usize) -> Above {
     };
     // Pandas makes floats of numbers with gaps, as parents are; but `1.0` may be a name too.
     let found = called(parent).or_else(|| called(without_point(parent)?));
-    found.unwrap_or(Above::Fault(Reason::MissingParent))
+    found.unwrap_or(match is_not_available(parent) {
+        true => Above::Nothing,
+        false => Above::Fault(Reason::MissingParent),
+    })
 }
 
 /// Sorts messages by conversation and id, those of one id so that the one that is kept comes first.
@@ -302,6 +311,11 @@ mod tests {
         // Of numbered headings both may be there.
         let found = forest(&[("1", None), ("1.0", Some("1")), ("2", Some("1.0"))]);
         assert_eq!(found.above, [Above::Nothing, Above::Message(0), Above::Message(1)]);
+        // R writes NA for nothing; but a message may be called so.
+        let found = forest(&[("1", Some("NA")), ("2", Some("1")), ("3", Some("N/A"))]);
+        assert_eq!(found.above, [Above::Nothing, Above::Message(0), Above::Nothing]);
+        let found = forest(&[("1", Some("NA")), ("NA", None)]);
+        assert_eq!(found.above, [Above::Message(1), Above::Nothing]);
         let found = forest(&[("a", None), ("b", Some("a.0")), ("c", Some("1.0"))]);
         assert_eq!(found.above[1..], [Above::Fault(Reason::MissingParent); 2]);
     }

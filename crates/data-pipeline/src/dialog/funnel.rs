@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// Another message of the conversation has its id, and is kept.
+    /// Another message of the conversation has its id, and is kept; this one has the same text, or
+    /// none.
     DuplicateId,
+    /// Another message of the conversation has its id and another text, and is kept: mostly a
+    /// conversation of another file that is called alike.
+    ConflictingId,
     /// The message that it replies to is not there.
     MissingParent,
     /// It replies to itself by way of others.
@@ -38,6 +42,7 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Self::DuplicateId => "duplicate-id",
+            Self::ConflictingId => "conflicting-id",
             Self::MissingParent => "missing-parent",
             Self::Cycle => "cycle",
             Self::Bot => "bot",
@@ -63,7 +68,8 @@ const LONGEST: usize = 160;
 pub struct Dropped {
     /// How many messages.
     pub count: u64,
-    /// Texts of the first few of them; of those without a parent also their ids.
+    /// Texts of the first few of them; of those without a parent, and of those whose id another
+    /// text has, also their ids.
     pub examples: Vec<String>,
 }
 

@@ -12,7 +12,8 @@ pub struct Message {
     pub conversation: String,
     /// Names the message within its conversation.
     pub id: String,
-    /// The id of the message that it replies to; `11.0` is `11` where no message is called `11.0`.
+    /// The id of the message that it replies to; `11.0` is `11` where no message is called `11.0`,
+    /// and `NA` or `N/A` nothing where none is called so.
     pub parent: Option<String>,
     /// Who wrote it.
     pub author: String,
@@ -26,6 +27,12 @@ pub struct Message {
 pub(super) fn without_point(text: &str) -> Option<&str> {
     let whole = text.strip_suffix(".0")?;
     (!whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit())).then_some(whole)
+}
+
+/// Whether this is what R and spreadsheets write where there is nothing, and where no message is
+/// called so.
+pub(super) fn is_not_available(text: &str) -> bool {
+    matches!(text, "NA" | "N/A" | "#N/A")
 }
 
 impl Message {

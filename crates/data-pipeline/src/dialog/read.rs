@@ -7,7 +7,7 @@
 //! | `topical-chat` | Topical-Chat's `test_freq.json` and the like | an entry |
 //! | `irc` | `NAME.annotation.txt`, with `NAME.raw.txt` beside it | what is linked |
 //! | `transcripts` | the conversations published with Meena | below a heading |
-//! | `convokit` | ConvoKit's `utterances.jsonl` | as it says |
+//! | `convokit` | ConvoKit's `utterances.jsonl` | as it says, behind the file's name |
 //! | `reddit` | comments of a Reddit dump, an object a line | a submission |
 //! | `blocks` | a turn a line, a blank line between conversations | a block |
 //! | `csv` | a table with a header, by the rules of tables of one's own texts: `text`, and `id`, `parent`, `conversation`, `author`, `part` | as it says, behind the file's name where there is no `id` |
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-pub use reading::DialogReadOptions;
+pub use reading::{DialogReadOptions, parent_of};
 
 /// What a file of conversations looks like; see docs/dialog-data.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,8 +129,8 @@ impl DialogSource {
     }
 
     /// Hands out the messages of one file, in its order. Conversations that have no names of their
-    /// own get that of the file up to its first dot; files that are read together are told apart
-    /// by [`read_all`].
+    /// own, or whose names are those of a corpus, get that of the file up to its first dot; files
+    /// that are read together are told apart by [`read_all`].
     ///
     /// # Errors
     /// Those of `each`, and when the file cannot be read or is of another format. With

@@ -199,6 +199,13 @@ impl Dialogs {
                         let named = format!("`{id}` replies to `{parent}`, which is not there");
                         funnel.drop(reason, &format!("{named}: {text}"));
                     }
+                    (Reason::ConflictingId, Message { id, conversation, .. }) => {
+                        let named = match conversation == id {
+                            true => format!("another text of `{id}`"),
+                            false => format!("another text of `{id}` in `{conversation}`"),
+                        };
+                        funnel.drop(reason, &format!("{named}: {text}"));
+                    }
                     _ => funnel.drop(reason, text),
                 }
                 continue;

@@ -11,8 +11,8 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
 /// What to try when a download fails.
-const WAY_OUT: &str = "try again to continue the download, or get the file in another way and name its \
-                       folder with --data DIR or $TUTOR_DATA";
+const WAY_OUT: &str = "try again to continue the download, or get the file in another way and put \
+                       it there";
 
 /// How often and how long a download tries.
 #[derive(Clone, Copy, Debug)]

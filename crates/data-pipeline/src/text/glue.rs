@@ -179,13 +179,14 @@ impl Glue {
     /// Reads a part of the task from `folder/glue/NAME`, `folder/NAME`, or `folder` itself where
     /// there is neither; the rows of AX from `diagnostic/diagnostic.tsv` too, where GLUE's script
     /// puts them. Ids are `NAME/part/number` with the rows of the file counted from 0, as
-    /// predictions count them.
+    /// predictions count them; blank lines are no rows.
     ///
     /// # Errors
-    /// When the file is not there, when its first line names the texts of another task, and for
-    /// rows with other columns or labels as asked. Unknown names are passed over, since columns are
-    /// taken by their places. The published training file of QQP has rows with other columns. Of a
-    /// test part no row is skipped, whatever is asked: its predictions are to be of all.
+    /// When the file is not there, when its first line names the texts of another task or holds a
+    /// row where names should stand, and for rows with other columns or labels as asked. Unknown
+    /// names are passed over, since columns are taken by their places. The published training file
+    /// of QQP has rows with other columns. Of a test part no row is skipped, whatever is asked: its
+    /// predictions are to be of all.
     pub fn read(
         self,
         folder: &Path,
@@ -213,10 +214,11 @@ impl Glue {
         let places = [Some(a), b, label].into_iter().flatten();
         let places: Vec<usize> = places.map(|at| at.among(width)).collect();
         let rows = tsv(lines, Some(width), &places, on_bad, &mut tally);
-        let rows = rows.map_err(|error| if is_test { of_test(error) } else { error })?;
+        let (rows, blank) = rows.map_err(|error| if is_test { of_test(error) } else { error })?;
         let mut examples = Vec::with_capacity(rows.len());
         for row in rows {
-            let number = row.line - 1 - u64::from(has_names);
+            let above = blank.partition_point(|&line| line < row.line) as u64;
+            let number = row.line - 1 - u64::from(has_names) - above;
             let mut cells = row.cells.into_iter().flatten();
             let a = cells.next().unwrap_or_default();
             let b = b.and_then(|_| cells.next());
@@ -270,9 +272,29 @@ impl Glue {
         places.zip(self.text_names()).all(is)
     }
 
+    /// An error if the first line holds no names but a row: a label of the task stands where its
+    /// labels do, or in a part without labels a number where all tasks number their rows.
+    fn check_row(self, path: &Path, names: &[String], part: GluePart) -> Result<(), DataError> {
+        let (_, _, label) = self.columns(part);
+        let place = label.map_or(0, |label| label.among(names.len()));
+        let is_of_row = |cell: &&String| match label {
+            Some(_) => self.target(cell).is_ok(),
+            None => cell.parse::<u64>().is_ok(),
+        };
+        let Some(cell) = names.get(place).filter(is_of_row) else { return Ok(()) };
+        let what = if label.is_some() { "label" } else { "number" };
+        Err(DataError::Line {
+            path: path.to_path_buf(),
+            line: 1,
+            fault: format!("a row with the {what} `{cell}` where names of columns should stand"),
+            way_out: "write a line of names above it, or name the task that this file is of",
+        })
+    }
+
     /// An error if the columns of texts are those of another task. Unknown names are no fault:
     /// columns are taken by their places. A first line that is too short is told of by its rows.
     fn check_names(self, path: &Path, names: &[String], part: GluePart) -> Result<(), DataError> {
+        self.check_row(path, names, part)?;
         let wanted = self.text_names();
         let places = self.text_places(part, names.len());
         let found: Vec<&str> =
@@ -309,6 +331,12 @@ impl Glue {
     /// Whether [`read`](Self::read) would find the file of a part.
     pub fn has_part(self, folder: &Path, part: GluePart) -> bool {
         self.path(folder, part).is_ok()
+    }
+
+    /// What is not there in a folder of that which [`read`](Self::read) takes for a part; the file
+    /// is not read.
+    pub fn missing(self, folder: &Path, part: GluePart) -> Option<DataError> {
+        self.path(folder, part).err()
     }
 
     fn path(self, folder: &Path, part: GluePart) -> Result<PathBuf, DataError> {

@@ -1,6 +1,8 @@
 //! One's own texts: tables with one or two columns of texts and one of labels, and files of running
 //! text.
 
+mod usual;
+
 use super::class_names::class_by_name;
 use super::corpus::{Boundary, Corpus, ReadOptions};
 use super::labels::{in_spelling, plain_label, stands_for_none};
@@ -10,7 +12,7 @@ use super::task::{Example, Target, TextSet};
 use super::texts::Texts;
 use crate::dataset::folder::set::sorted;
 use crate::endings::ends_with;
-use crate::error::{DataError, may_lack_names, shown};
+use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -43,8 +45,7 @@ pub enum LabelKind {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnTexts {
-    /// The column of texts. Where rows are pairs, [`Column::NamedOrUsual`] is the one of this name
-    /// alone.
+    /// The column of texts. Where rows are pairs, [`Column::NamedOrUsual`] is said of both columns.
     pub text: Column,
     /// The column of second texts, where rows are pairs.
     pub pair: Option<String>,
@@ -114,39 +115,8 @@ impl From<Option<String>> for Column {
     }
 }
 
-/// Usual names of the column of texts, in lower case.
-const TEXTS: [&str; 10] = [
-    "text",
-    "content",
-    "sentence",
-    "review",
-    "body",
-    "comment",
-    "message",
-    "tweet",
-    "document",
-    "sentence1",
-];
-
-/// Usual names of the two columns of pairs, in lower case: those of GLUE's tasks.
-const PAIRS: [[&str; 2]; 4] = [
-    ["sentence1", "sentence2"],
-    ["premise", "hypothesis"],
-    ["question1", "question2"],
-    ["question", "sentence"],
-];
-
-/// Usual names of the column of labels, in lower case.
-const LABELS: [&str; 9] =
-    ["label", "labels", "class", "category", "target", "sentiment", "rating", "score", "y"];
-
 /// Classes that an error lists at most.
 const SHOWN: usize = 20;
-
-fn usual(columns: &[String], names: &[&str]) -> Option<String> {
-    let find = |name: &&str| columns.iter().find(|column| column.to_lowercase() == **name);
-    names.iter().find_map(find).cloned()
-}
 
 impl OwnTexts {
     /// Finds the two columns of a table of pairs by their usual names, where no column of texts is
@@ -158,13 +128,7 @@ impl OwnTexts {
     pub fn with_usual_pair(mut self, path: &Path) -> Result<Self, DataError> {
         if self.text == Column::Usual && self.pair.is_none() {
             let columns = table::names(path, self.on_bad)?;
-            let single = usual(&columns, &TEXTS).map(|column| column.to_lowercase());
-            let both = |names: &[&str; 2]| {
-                let is_other = single.as_ref().is_some_and(|name| !names.contains(&name.as_str()));
-                let [a, b] = names.map(|name| usual(&columns, &[name]));
-                a.zip(b).filter(|_| !is_other)
-            };
-            let (text, pair) = PAIRS.iter().find_map(both).unzip();
+            let (text, pair) = usual::pair_alone(&columns).map(|[a, b]| (a, b)).unzip();
             (self.text, self.pair) = (text.into(), pair);
         }
         Ok(self)
@@ -178,10 +142,10 @@ impl OwnTexts {
     pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
         let columns = table::names(path, self.on_bad)?;
         if self.text == Column::Usual {
-            self.text = Column::Named(usual_texts(path, &columns)?);
+            self.text = Column::Named(usual::needed_texts(path, &columns)?);
         }
         if self.label.as_ref().is_none_or(|label| *label == Column::Usual) {
-            self.label = Some(Column::Named(usual_labels(path, &columns)?));
+            self.label = Some(Column::Named(usual::needed_labels(path, &columns)?));
         }
         Ok(self)
     }
@@ -224,13 +188,13 @@ impl OwnTexts {
                 })?;
                 continue;
             }
-            let (text, table) = self.table(path, &mut tally, &mut notes)?;
+            let (text, pair, table) = self.table(path, &mut tally, &mut notes)?;
             for row in table {
                 let mut cells = row.cells.into_iter();
                 let a = cells.next().flatten().unwrap_or_default();
                 let b = self.pair.as_ref().map(|_| cells.next().flatten().unwrap_or_default());
                 let label = cells.next().flatten().filter(|label| !label.trim().is_empty());
-                let sides = [(Some(text.as_str()), Some(&a)), (self.pair.as_deref(), b.as_ref())];
+                let sides = [(Some(text.as_str()), Some(&a)), (pair.as_deref(), b.as_ref())];
                 let empty =
                     sides.iter().find(|(_, side)| side.is_some_and(|s| s.trim().is_empty()));
                 if let Some((Some(column), _)) = empty {
@@ -279,61 +243,73 @@ impl OwnTexts {
         Ok(TextSet::new(name, examples, classes)?.noted(notes))
     }
 
-    /// The rows of a table, and the name of the column of texts. What should be known of the
-    /// columns goes to `notes`.
+    /// The names of the column of texts and of that of second ones, and the rows of a table. What
+    /// should be known of the columns goes to `notes`.
     fn table(
         &self,
         path: &Path,
         tally: &mut Tally,
         notes: &mut Vec<String>,
-    ) -> Result<(String, Vec<Row>), DataError> {
-        let read = |text: &str, label: Option<&str>, tally: &mut Tally| {
-            let wanted: Vec<&str> =
-                std::iter::once(text).chain(self.pair.as_deref()).chain(label).collect();
+    ) -> Result<(String, Option<String>, Vec<Row>), DataError> {
+        let read = |text: &str, pair: Option<&str>, label: Option<&str>, tally: &mut Tally| {
+            let wanted: Vec<&str> = std::iter::once(text).chain(pair).chain(label).collect();
             table::read(path, &wanted, self.on_bad, tally)
         };
         let columns = || table::names(path, self.on_bad);
         let usual_label = match self.label {
-            Some(Column::Usual) => Some(usual_labels(path, &columns()?)?),
+            Some(Column::Usual) => Some(usual::needed_labels(path, &columns()?)?),
             _ => None,
         };
         let label = usual_label.as_deref().or(self.label.as_ref().and_then(Column::name));
+        let pair = self.pair.as_deref();
         let Some(text) = self.text.name() else {
-            let text = usual_texts(path, &columns()?)?;
-            let rows = read(&text, label, tally)?;
-            return Ok((text, rows));
+            let text = usual::needed_texts(path, &columns()?)?;
+            let rows = read(&text, pair, label, tally)?;
+            return Ok((text, self.pair.clone(), rows));
         };
         let mut of_file = Tally::default();
-        let error = match read(text, label, &mut of_file) {
+        let error = match read(text, pair, label, &mut of_file) {
             Ok(rows) => {
                 tally.files += of_file.files;
                 tally.add_lines(&of_file);
-                return Ok((text.to_owned(), rows));
+                return Ok((text.to_owned(), self.pair.clone(), rows));
             }
             Err(error @ DataError::Column { .. }) => error,
             Err(error) => return Err(error),
         };
         let columns = columns()?;
-        let others = |column: &str, may: bool, names: &[&str]| {
-            let is_absent = may && columns.iter().all(|name| name != column);
-            is_absent.then(|| usual(&columns, names)).flatten()
+        let is_absent = |column: &str| columns.iter().all(|name| name != column);
+        let other_texts = match pair {
+            _ if !self.text.may_be_usual() => None,
+            None if is_absent(text) => usual::texts(&columns).map(|text| (text, None)),
+            Some(pair) if is_absent(text) || is_absent(pair) => {
+                usual::pair(&columns, [text, pair]).map(|[text, pair]| (text, Some(pair)))
+            }
+            _ => None,
         };
-        let other_text = others(text, self.text.may_be_usual() && self.pair.is_none(), &TEXTS);
         let may = self.label.as_ref().is_some_and(Column::may_be_usual);
-        let other_label = label.and_then(|label| others(label, may, &LABELS));
-        if other_text.is_none() && other_label.is_none() {
+        let absent_label = label.filter(|label| may && is_absent(label));
+        let other_label = absent_label.and_then(|_| usual::labels(&columns));
+        if other_texts.is_none() && other_label.is_none() {
             return Err(error);
         }
-        let asked = [("texts", text, &other_text), ("labels", label.unwrap_or(""), &other_label)];
-        for (what, asked, found) in asked {
-            let told = |found: &String| {
-                format!("no column `{asked}` in {}: {what} are those of `{found}`", path.display())
-            };
-            notes.extend(found.as_ref().map(told));
+        let place = path.display();
+        match (&other_texts, pair) {
+            (Some((other, None)), _) => {
+                notes.push(format!("no column `{text}` in {place}: texts are those of `{other}`"))
+            }
+            (Some((first, Some(second))), Some(pair)) => notes.push(format!(
+                "no columns `{text}` and `{pair}` in {place}: pairs are those of `{first}` and \
+                 `{second}`"
+            )),
+            _ => {}
         }
-        let text = other_text.unwrap_or_else(|| text.to_owned());
-        let rows = read(&text, other_label.as_deref().or(label), tally)?;
-        Ok((text, rows))
+        if let (Some(label), Some(other)) = (label, &other_label) {
+            notes.push(format!("no column `{label}` in {place}: labels are those of `{other}`"));
+        }
+        let (text, pair) = other_texts.unwrap_or_else(|| (text.to_owned(), self.pair.clone()));
+        let rows = read(&text, pair.as_deref(), other_label.as_deref().or(label), tally)?;
+        Ok((text, pair, rows))
     }
 
     fn running(
@@ -418,28 +394,6 @@ impl OwnTexts {
 
 fn is_table(path: &Path) -> bool {
     ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"])
-}
-
-fn usual_texts(path: &Path, columns: &[String]) -> Result<String, DataError> {
-    usual(columns, &TEXTS).ok_or_else(|| no_texts(path, columns))
-}
-
-fn usual_labels(path: &Path, columns: &[String]) -> Result<String, DataError> {
-    usual(columns, &LABELS).ok_or_else(|| {
-        let fault = format!("no column of labels among {}", shown(columns));
-        fault_at(path, 1, fault, "name it with --label-column")
-    })
-}
-
-fn no_texts(path: &Path, columns: &[String]) -> DataError {
-    let way_out = match may_lack_names(path, columns) {
-        true => {
-            "name it with --text-column, or write names such as text,label above the first line if \
-             it holds none"
-        }
-        false => "name it with --text-column",
-    };
-    fault_at(path, 1, format!("no column of texts among {}", shown(columns)), way_out)
 }
 
 /// That there is no text, and why.

@@ -15,7 +15,7 @@ mod source;
 
 pub use lines::all_lines;
 pub(crate) use lines::{Lines, NO_UTF8, if_quoted, json_fault};
-pub(crate) use parquet::{Columns, columns};
+pub(crate) use parquet::{Columns, columns, is_unsigned, packed};
 pub(crate) use source::{open, refuse_json};
 
 pub use lines::{Tally, times};

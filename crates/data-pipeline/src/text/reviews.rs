@@ -131,6 +131,15 @@ impl Reviews {
         Ok(if part == Part::Extra { set.without_targets() } else { set })
     }
 
+    /// What is not there in a folder of that which [`read`](Self::read) takes; no file is read.
+    pub fn missing(self, folder: &Path) -> Option<DataError> {
+        let lacks = |stem: &str| match self {
+            Self::Imdb if folder.join(stem).is_dir() => None,
+            _ => self.file(folder, stem).err(),
+        };
+        ["train", "test"].into_iter().find_map(lacks)
+    }
+
     fn file(self, folder: &Path, stem: &str) -> Result<PathBuf, DataError> {
         let endings: &[&str] = if self == Self::Imdb { &["tsv", "csv"] } else { &["csv"] };
         let places = endings.iter().flat_map(|ending| {
@@ -139,7 +148,7 @@ impl Reviews {
         places.into_iter().find(|path| path.is_file()).ok_or_else(|| DataError::Missing {
             path: folder.to_path_buf(),
             fault: format!("no {stem}.{} of {}", endings.join(" or ."), self.name()),
-            way_out: "`--data DIR` or $TUTOR_DATA name a folder that has it",
+            way_out: "name a folder that has it; of a recipe, by --data DIR or $TUTOR_DATA",
         })
     }
 

@@ -13,7 +13,7 @@ pub struct Answer {
     /// Its text.
     pub text: String,
     /// Its first character in the paragraph, counted in characters; [`Answer::NOWHERE`] where it
-    /// does not stand there.
+    /// does not stand there, or is empty.
     pub start: u32,
 }
 
@@ -96,8 +96,8 @@ impl Squad {
     ///
     /// # Errors
     /// When the file is no such JSON, and, as asked, for a question whose id another one has; of
-    /// questions to learn from, for one of which an answer does not stand where it should, or that
-    /// has no answer although it is not marked as impossible.
+    /// questions to learn from, for one of which an answer is empty or does not stand where it
+    /// should, or that has no answer although it is not marked as impossible.
     pub fn read(path: &Path, to: SquadUse, on_bad: OnBadInput) -> Result<Self, DataError> {
         let mut text = Vec::new();
         open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch it again"))?;
@@ -189,7 +189,8 @@ fn question(asked: Asked, paragraph: u32, context: &str) -> Question {
     let answer = |Given { text, answer_start }: Given| {
         let start = u32::try_from(answer_start).unwrap_or(Answer::NOWHERE);
         let rest = context.char_indices().nth(start as usize).map(|(at, _)| &context[at..]);
-        let stands = rest.is_some_and(|rest| rest.starts_with(&text));
+        let is_empty = text.trim().is_empty();
+        let stands = !is_empty && rest.is_some_and(|rest| rest.starts_with(&text));
         Answer { text, start: if stands { start } else { Answer::NOWHERE } }
     };
     Question {
@@ -207,5 +208,9 @@ fn fault(question: &Question) -> Option<String> {
         return Some("no answer".into());
     }
     let nowhere = question.answers.iter().find(|answer| answer.start == Answer::NOWHERE)?;
+    if nowhere.text.trim().is_empty() {
+        let mark = "a question without an answer has `\"is_impossible\": true`";
+        return Some(format!("an answer is empty; {mark}"));
+    }
     Some(format!("the answer `{}` does not stand where it is said to", nowhere.text))
 }

@@ -7,6 +7,7 @@
 //! | `.jsonl`, `.ndjson` | an object a line |
 //! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
 
+mod heading;
 mod records;
 
 use super::read::{
@@ -14,6 +15,7 @@ use super::read::{
 };
 use crate::endings::ends_with;
 use crate::error::DataError;
+use heading::AboveNames;
 use serde_json::Value;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -50,13 +52,16 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
     let (mut tally, mut above) = (Tally::default(), AboveNames::default());
     while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
         if ends_with(path, &["csv"]) {
-            let Some(delimiter) = above.pass(line) else { continue };
-            let mut reader = csv_reader(delimiter).from_reader(line.as_bytes());
-            let record = reader.records().next().transpose();
-            let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
-            return Ok(record.iter().flat_map(|r| r.iter()).map(|c| c.trim().to_owned()).collect());
-        }
-        if !line.trim().is_empty() {
+            // Where lines end by CR alone, this is the whole file.
+            for line in line.split('\r') {
+                let Some(delimiter) = above.pass(line) else { continue };
+                let mut reader = csv_reader(delimiter).from_reader(line.as_bytes());
+                let record = reader.records().next().transpose();
+                let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
+                let names = record.iter().flat_map(|record| record.iter());
+                return Ok(names.map(|name| name.trim().to_owned()).collect());
+            }
+        } else if !line.trim().is_empty() {
             return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
         }
     }
@@ -128,22 +133,23 @@ pub(super) fn read(
     // To the names, which are read already.
     while lines.next(tally)?.is_some_and(|line| line.trim().is_empty()) {}
     let rows = tsv(lines, Some(names.len()), &places, on_bad, tally);
-    rows.map_err(|error| if_quoted(error, LONGEST))
+    Ok(rows.map_err(|error| if_quoted(error, LONGEST))?.0)
 }
 
-/// Rows of lines between tabs. `width` is the number of cells in a row, where it is known; fewer
-/// are bad input, and so are more.
+/// Rows of lines between tabs, and the numbers of the blank lines among them. `width` is the number
+/// of cells in a row, where it is known; fewer are bad input, and so are more.
 pub(super) fn tsv(
     mut lines: Lines,
     width: Option<usize>,
     places: &[usize],
     on_bad: OnBadInput,
     tally: &mut Tally,
-) -> Result<Vec<Row>, DataError> {
+) -> Result<(Vec<Row>, Vec<u64>), DataError> {
     let needed = places.iter().map(|place| place + 1).max().unwrap_or(0);
-    let mut rows = Vec::new();
+    let (mut rows, mut blank) = (Vec::new(), Vec::new());
     while let Some(line) = lines.next(tally)? {
         if line.is_empty() {
+            blank.push(lines.number);
             continue;
         }
         let cells: Vec<&str> = line.split('\t').collect();
@@ -155,7 +161,7 @@ pub(super) fn tsv(
         let cells = places.iter().map(|&place| Some(cells[place].to_owned())).collect();
         rows.push(Row { line: lines.number, cells });
     }
-    Ok(rows)
+    Ok((rows, blank))
 }
 
 /// Rows of a CSV file: the columns of these names, or all cells of each row where the file has no
@@ -182,6 +188,7 @@ pub(super) fn csv(
         }
         bad(error, on_bad, tally, "the rest of a damaged file")?;
     }
+    end_lines_by_lf(&mut text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let (mut delimiter, mut above, mut names_at) = (b',', AboveNames::default(), 0);
     if wanted.is_some() {
@@ -316,45 +323,6 @@ fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
     None
 }
 
-/// The most frequent one; of equals, a comma.
-fn delimiter(line: &str) -> u8 {
-    let count = |delimiter: u8| line.bytes().filter(|&byte| byte == delimiter).count();
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
-}
-
-/// What a line such as `sep=;` says, which Excel writes and reads above all others.
-fn told_separator(line: &str) -> Option<u8> {
-    let line = line.trim_end_matches(['\r', '\n']).trim_matches('"');
-    let (key, separator) = line.split_at_checked(4)?;
-    match separator.as_bytes() {
-        [one] if key.eq_ignore_ascii_case("sep=") => Some(*one),
-        _ => None,
-    }
-}
-
-/// What stands above the names of a CSV file: blank lines, and one that says what is between cells.
-#[derive(Default)]
-struct AboveNames {
-    lines: u64,
-    told: Option<u8>,
-}
-
-impl AboveNames {
-    /// Takes the next line. If it is that of the names, gives what stands between cells.
-    fn pass(&mut self, line: &str) -> Option<u8> {
-        let told = match self.told {
-            None => told_separator(line),
-            Some(_) => None,
-        };
-        if told.is_none() && !line.trim().is_empty() {
-            return Some(self.told.unwrap_or_else(|| delimiter(line)));
-        }
-        self.told = self.told.or(told);
-        self.lines += 1;
-        None
-    }
-}
-
 /// What stands between the cells of a CSV file, and how many lines above its names.
 fn separator(path: &Path) -> Result<(u8, u64), DataError> {
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
@@ -448,6 +416,14 @@ fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, Da
     wanted.iter().map(place).collect()
 }
 
+/// Makes an LF of each CR where a text has no LF at all, as files of old programs on a Mac have it:
+/// lines are counted by LF.
+pub(crate) fn end_lines_by_lf(text: &mut [u8]) {
+    if !text.contains(&b'\n') {
+        text.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+}
+
 /// The line at which a row begins: the reader's position may be before the end of the line above,
 /// as between CR and LF, and before blank lines.
 pub(crate) fn first_line(text: &[u8], position: &csv::Position) -> u64 {
@@ -475,6 +451,21 @@ pub(super) fn bad(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_end_by_cr_alone_are_counted() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a.csv");
+        let text = "sep=;\rtext;label\ra, b, c;x\r\"in\rtwo\";y\rwide;z;z\rlast;x\r";
+        std::fs::write(&path, text).expect("written");
+        assert_eq!(names(&path, OnBadInput::Error).expect("columns"), ["text", "label"]);
+        let rows = |on_bad| read(&path, &["text"], on_bad, &mut Tally::default());
+        let found: Vec<u64> =
+            rows(OnBadInput::Skip).expect("rows").iter().map(|row| row.line).collect();
+        assert_eq!(found, [3, 4, 7]);
+        let error = rows(OnBadInput::Error).expect_err("a wide row").to_string();
+        assert!(error.contains("a.csv line 6"), "{error}");
+    }
 
     #[test]
     fn lines_of_json_have_the_columns_of_all_objects() {

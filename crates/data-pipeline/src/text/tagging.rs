@@ -22,7 +22,7 @@ pub struct TaggedSentence {
 pub struct TaggedSet {
     /// The sentences in the order of the file.
     pub sentences: Vec<TaggedSentence>,
-    /// The names of the tags, `O` first if it occurs, the others sorted.
+    /// The names of the tags: [`TaggedColumns::tags`], then `O` if it occurs, the others sorted.
     pub tags: Vec<String>,
     /// What was left out, by reason.
     pub tally: Tally,
@@ -37,7 +37,8 @@ pub struct TaggedColumns {
     pub tag: Option<usize>,
     /// Whether there are tags.
     pub untagged: bool,
-    /// The tags in their order, such as those of the training sentences: any other is bad input.
+    /// Tags that come first in this order, such as those of the training sentences; others that
+    /// the file has follow.
     pub tags: Option<Vec<String>>,
 }
 
@@ -51,31 +52,69 @@ pub struct TaggedSequence {
     pub places: Vec<u32>,
 }
 
+/// Bytes of a line at most.
+const LONGEST: usize = 1 << 20;
+
+/// A line without what stands around it; none if it has no word. A word may be a space of another
+/// kind.
+fn of_word(line: &str) -> Option<&str> {
+    let text = line.trim_matches([' ', '\t', '\r']);
+    (!text.trim().is_empty() && !text.starts_with("-DOCSTART-")).then_some(text)
+}
+
+/// What stands between tabs, or between spaces where there is no tab.
+fn cells(text: &str) -> Vec<&str> {
+    let between = if text.contains('\t') { '\t' } else { ' ' };
+    let cells = text.split(between).map(|cell| cell.trim_matches(' '));
+    cells.filter(|cell| !cell.is_empty()).collect()
+}
+
+/// What is certain of a file: how many columns its first word has, and the tags of all words.
+/// Lines that begin with `# ` may be comments and do not count.
+fn outline(
+    path: &Path,
+    columns: &TaggedColumns,
+) -> Result<(Option<usize>, BTreeSet<String>), DataError> {
+    let mut lines = Lines::open(path, OnBadInput::Skip, LONGEST)?;
+    let (mut tally, mut width) = (Tally::default(), None);
+    let mut tags: BTreeSet<String> = columns.tags.iter().flatten().cloned().collect();
+    while let Some(line) = lines.next(&mut tally)? {
+        let Some(text) = of_word(line).filter(|text| !text.starts_with("# ")) else { continue };
+        let cells = cells(text);
+        width.get_or_insert(cells.len());
+        let tag = cells.get(columns.tag.unwrap_or(cells.len() - 1));
+        if let Some(tag) = tag.filter(|tag| !columns.untagged && !tags.contains(**tag)) {
+            tags.insert((*tag).to_owned());
+        }
+    }
+    Ok((width, tags))
+}
+
 impl TaggedSet {
     /// Reads a file with a word a line, cells between tabs, in lines without any between spaces,
     /// and a line without words behind each sentence. Passed over are lines that begin with
     /// `-DOCSTART-`, and comments: lines that begin with `# ` and have other columns than the word
-    /// before them, or `=` for a third cell, or at the beginning of a sentence another tag than
-    /// the words before it.
+    /// before them (the first word of the file, if none is before them), or `=` for a third cell,
+    /// or at the beginning of a sentence a tag that is no word's.
     ///
     /// # Errors
-    /// When the file cannot be read, and for lines with too few columns or other tags as asked. A
-    /// sentence with such a line is left out as a whole.
+    /// When the file cannot be read, and for lines with too few columns as asked. A sentence with
+    /// such a line is left out as a whole. So is all of a file without tags that has no blank line
+    /// between words and lines of unequally many columns: it has a sentence a line.
     pub fn read(
         path: &Path,
         columns: &TaggedColumns,
         on_bad: OnBadInput,
     ) -> Result<Self, DataError> {
         let mut tally = Tally::default();
-        let mut lines = Lines::open(path, on_bad, 1 << 20)?;
+        let mut lines = Lines::open(path, on_bad, LONGEST)?;
         let mut found: Vec<(Vec<String>, Vec<String>)> = vec![];
         let (mut words, mut tags, mut spoilt) = (vec![], vec![], false);
-        let (mut width, mut all_tags) = (None, BTreeSet::new());
+        let (mut width, all_tags) = outline(path, columns)?;
+        let (mut before, mut uneven) = (None, None);
         loop {
             let line = lines.next(&mut tally)?.map(str::to_owned);
-            // A word may be a space of another kind.
-            let text = line.as_deref().unwrap_or_default().trim_matches([' ', '\t', '\r']);
-            if text.trim().is_empty() || text.starts_with("-DOCSTART-") {
+            let Some(text) = line.as_deref().and_then(of_word) else {
                 let sentence = (std::mem::take(&mut words), std::mem::take(&mut tags));
                 if !std::mem::take(&mut spoilt) && !sentence.0.is_empty() {
                     found.push(sentence);
@@ -84,10 +123,8 @@ impl TaggedSet {
                     break;
                 }
                 continue;
-            }
-            let between = if text.contains('\t') { '\t' } else { ' ' };
-            let cells = text.split(between).map(|cell| cell.trim_matches(' '));
-            let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
+            };
+            let cells = cells(text);
             let tag = columns.tag.unwrap_or(cells.len() - 1);
             let is_seen = || cells.get(tag).is_some_and(|tag| all_tags.contains(*tag));
             let is_word = width == Some(cells.len())
@@ -97,38 +134,37 @@ impl TaggedSet {
                 continue;
             }
             let has_tag = columns.untagged || (tag != columns.word && tag < cells.len());
-            let known = |tag: &str| match &columns.tags {
-                Some(tags) => tags.iter().any(|known| known == tag),
-                None => true,
-            };
-            let fault = if columns.word >= cells.len() || !has_tag {
-                format!("too few columns for a word and its tag: {}", cells.len())
-            } else if !columns.untagged && !known(cells[tag]) {
-                format!("no tag `{}` among the known ones", cells[tag])
-            } else {
-                width = Some(cells.len());
-                if !columns.untagged && !all_tags.contains(cells[tag]) {
-                    all_tags.insert(cells[tag].to_owned());
+            if columns.word >= cells.len() || !has_tag {
+                let wanted = if columns.untagged { "a word" } else { "a word and its tag" };
+                let fault = format!("too few columns for {wanted}: {}", cells.len());
+                let error = lines.fault(fault, "mend it, or let bad input be skipped");
+                if !std::mem::replace(&mut spoilt, true) {
+                    bad(error, on_bad, &mut tally, "a sentence with a line that cannot be read")?;
                 }
-                words.push(cells[columns.word].to_owned());
-                tags.push(if columns.untagged { String::new() } else { cells[tag].to_owned() });
                 continue;
-            };
-            let error = lines.fault(fault, "mend it, or let bad input be skipped");
-            if !std::mem::replace(&mut spoilt, true) {
-                bad(error, on_bad, &mut tally, "a sentence with a line that cannot be read")?;
             }
+            width = Some(cells.len());
+            if let Some(before) = before.replace(cells.len()).filter(|&n| n != cells.len()) {
+                let fault = || format!("{} columns, and {before} above", cells.len());
+                let way_out = "write a word a line, and a blank line behind each sentence";
+                uneven.get_or_insert_with(|| lines.fault(fault(), way_out));
+            }
+            words.push(cells[columns.word].to_owned());
+            tags.push(if columns.untagged { String::new() } else { cells[tag].to_owned() });
         }
-        let names = match &columns.tags {
-            Some(tags) => tags.clone(),
-            None if columns.untagged => vec![],
-            None => {
-                let all: BTreeSet<&String> = found.iter().flat_map(|(_, tags)| tags).collect();
-                let outside = all.iter().filter(|tag| **tag == "O").copied();
-                let others = all.iter().filter(|tag| **tag != "O").copied();
-                outside.chain(others).cloned().collect()
-            }
-        };
+        if let (true, [_], Some(error)) = (columns.untagged, &found[..], uneven) {
+            bad(error, on_bad, &mut tally, "a file with a sentence a line")?;
+            found.clear();
+        }
+        let mut names = columns.tags.clone().unwrap_or_default();
+        if !columns.untagged {
+            let all: BTreeSet<&String> = found.iter().flat_map(|(_, tags)| tags).collect();
+            let (outside, others): (Vec<&String>, Vec<&String>) =
+                all.into_iter().partition(|tag| *tag == "O");
+            let own = outside.into_iter().chain(others).filter(|tag| !names.contains(tag));
+            let own: Vec<String> = own.cloned().collect();
+            names.extend(own);
+        }
         let number = |tag: &String| names.iter().position(|name| name == tag).unwrap_or(0) as u32;
         let sentence = |(words, tags): (Vec<String>, Vec<String>)| {
             let tags = (!columns.untagged).then(|| tags.iter().map(number).collect());

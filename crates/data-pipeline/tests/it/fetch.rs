@@ -137,7 +137,7 @@ fn check(answers: &[Answer], expected: Result<(), &str>, asked: &[usize]) {
         (Err(error), Err(expected)) => {
             let named = error.contains(&server.url)
                 && error.contains("data.bin")
-                && error.contains("--data DIR");
+                && error.contains("put it there");
             assert!(error.contains(expected) && named, "{answers:?}: {error}");
             assert!(!dir.path().join("sub/data.bin").exists());
         }

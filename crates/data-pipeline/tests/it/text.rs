@@ -4,6 +4,7 @@
 mod glue;
 mod masking;
 mod own_texts;
+mod parquet_types;
 mod pretrain;
 mod read;
 mod reviews;

@@ -16,8 +16,9 @@ pub struct HubConfig {
     /// The class in transformers that the weights are of, as `ElectraForPreTraining`.
     pub architecture: Option<String>,
     /// The names of the classes, in the order of the head's outputs; none where they are only
-    /// numbered, as `LABEL_0`.
-    pub labels: Option<Vec<String>>,
+    /// numbered, as `LABEL_0`. What is wrong with `id2label` where it names none: a network that is
+    /// trained further does not need the names.
+    pub labels: Result<Option<Vec<String>>, String>,
     /// What the outputs of a classifier mean; none where the file does not say it.
     pub problem: Option<ProblemType>,
     /// The token that fills padded input.
@@ -54,7 +55,7 @@ impl HubConfig {
         Self {
             encoder,
             architecture: Some(architecture.to_owned()),
-            labels: None,
+            labels: Ok(None),
             problem: None,
             pad: 0,
         }
@@ -118,7 +119,7 @@ impl HubConfig {
         Ok(Self {
             encoder,
             architecture: json["architectures"][0].as_str().map(str::to_owned),
-            labels: labels(&json["id2label"])?,
+            labels: labels(&json["id2label"]),
             problem: ProblemType::ALL
                 .into_iter()
                 .find(|problem| json["problem_type"] == problem.name()),
@@ -157,7 +158,7 @@ impl HubConfig {
         if let Some(problem) = self.problem {
             map.insert("problem_type".to_owned(), json!(problem.name()));
         }
-        if let Some(labels) = &self.labels {
+        if let Ok(Some(labels)) = &self.labels {
             let numbered = labels.iter().enumerate();
             let names: Map<String, Value> =
                 numbered.clone().map(|(i, label)| (i.to_string(), json!(label))).collect();
@@ -175,9 +176,18 @@ fn labels(json: &Value) -> Result<Option<Vec<String>>, String> {
     let Some(map) = json.as_object() else { return Ok(None) };
     let mut names = Vec::new();
     for i in 0..map.len() {
-        let name = map.get(&i.to_string()).and_then(Value::as_str);
-        let name = name.ok_or_else(|| format!("`id2label` names no class {i}"))?;
-        names.push(name.to_owned());
+        match map.get(&i.to_string()) {
+            Some(Value::String(name)) => names.push(name.clone()),
+            Some(other) => {
+                return Err(format!("`id2label` names no class {i}: \"{i}\": {other} is no text"));
+            }
+            None => {
+                let entries: Vec<String> =
+                    map.iter().take(3).map(|(key, name)| format!("\"{key}\": {name}")).collect();
+                let entries = entries.join(", ");
+                return Err(format!("`id2label` names no class {i}: it begins with {entries}"));
+            }
+        }
     }
     let numbered = names.iter().enumerate().all(|(i, name)| *name == format!("LABEL_{i}"));
     Ok((!numbered && !names.is_empty()).then_some(names))

@@ -34,7 +34,8 @@ pub struct Loaded {
 pub struct Checkpoint {
     /// What it is.
     pub config: HubConfig,
-    /// Its tensors under the names of the file.
+    /// Its tensors under the names of the file, less what a program that had wrapped the network
+    /// put before them.
     pub weights: StateDict,
 }
 
@@ -47,7 +48,8 @@ impl Checkpoint {
     /// # Errors
     /// When a tensor of the encoder is missing, unexpected or of another shape, or one holds
     /// integers, NaN or infinities; so too for the heads with [`Heads::Keep`]. The error names all
-    /// tensors with both shapes. Nothing is changed then.
+    /// tensors with both shapes, or the first of the file where it has none of the encoder. Nothing
+    /// is changed then.
     pub fn load(&self, params: &Params, heads: Heads) -> Result<Loaded, HubError> {
         self.load_tensors(&params.tensors(), heads)
     }
@@ -113,6 +115,7 @@ impl Checkpoint {
                 }),
             }
         }
+        self.has_encoder(given, wanted.iter().map(|(name, _)| name).filter(|name| !is_head(name)))?;
         let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
         for (name, (own, _)) in given.iter().filter(|(name, _)| !names.contains(name.as_str())) {
             // What BERT was pre-trained with beside its masked language model is never wanted.
@@ -127,6 +130,29 @@ impl Checkpoint {
             return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
         }
         Ok((copies, loaded))
+    }
+
+    /// Fails if none of the encoder's tensors is there: what the file has instead says more than
+    /// what it lacks.
+    fn has_encoder<'n>(
+        &self,
+        given: &Named<'_>,
+        mut encoder: impl Iterator<Item = &'n String> + Clone,
+    ) -> Result<(), HubError> {
+        let is_there = encoder.clone().any(|name| given.contains_key(name));
+        let Some(lacks) = encoder.next().filter(|_| !is_there) else { return Ok(()) };
+        let own: Vec<&str> = self.weights.tensors.keys().take(3).map(String::as_str).collect();
+        let fault = format!(
+            "it has no tensor of the encoder, such as {lacks}, but {}: give them the names of \
+             transformers, or name another file",
+            match (own.len(), self.weights.tensors.len()) {
+                (0, _) => "none at all".to_owned(),
+                (named, all) if named < all =>
+                    format!("{} and {} more", own.join(", "), all - named),
+                _ => own.join(", "),
+            }
+        );
+        Err(HubError::Config { path: self.weights.source.clone(), fault })
     }
 
     /// The tensors under this crate's names, with those of the file; buffers and output tables

@@ -144,10 +144,25 @@ fn names_of_older_files_and_of_bare_models_are_known() {
     assert!(given.iter().zip(params.iter()).all(|(a, b)| a.tensor == b.tensor));
 
     // Before a checkpoint was saved, the network may have been wrapped.
-    let wrapped = |name: &str| Some(format!("module.{name}"));
-    let ((net, ..), fresh) = build(|scope| bert(scope, &config));
-    load_renamed(&config, &given, wrapped, &[], &fresh, Heads::Keep).unwrap();
-    assert_eq!(of(&net), once);
+    for before in ["module.", "model.", "_orig_mod.", "model.discriminator."] {
+        let wrapped = |name: &str| Some(format!("{before}{name}"));
+        let ((net, ..), fresh) = build(|scope| bert(scope, &config));
+        load_renamed(&config, &given, wrapped, &[], &fresh, Heads::Keep).unwrap();
+        assert_eq!(of(&net), once, "{before}");
+        let bare = |name: &str| Some(format!("{before}{}", name.strip_prefix("bert.")?));
+        let ((net, ..), fresh) = build(|scope| bert(scope, &config));
+        let beside = [("loss.scale", bias.shallow_clone())];
+        load_renamed(&config, &given, bare, &beside, &fresh, Heads::Replace).unwrap();
+        assert_eq!(of(&net), once, "{before}");
+    }
+    // Another encoder is named as the file names it.
+    for before in ["other_", "electra."] {
+        let named = |name: &str| Some(format!("{before}{}", name.strip_prefix("bert.")?));
+        let (_, fresh) = build(|scope| bert(scope, &config));
+        let fault = load_renamed(&config, &given, named, &[], &fresh, Heads::Replace);
+        let (fault, own) = (fault.unwrap_err().to_string(), format!("{before}embeddings."));
+        assert!(fault.contains("no tensor of the encoder") && fault.contains(&own), "{fault}");
+    }
 
     // A bare model has neither the prefix nor the head.
     let bare = |name: &str| Some(name.strip_prefix("bert.")?.to_owned());
@@ -256,7 +271,7 @@ fn pretrained_towers_become_folders() {
 fn configurations_go_round_and_say_what_they_cannot() {
     let labels = ["contradiction", "entailment", "neutral"].map(str::to_owned).to_vec();
     let mut hub = HubConfig::new(EncoderConfig::small(), "ElectraForSequenceClassification");
-    hub.labels = Some(labels);
+    hub.labels = Ok(Some(labels));
     hub.problem = Some(ProblemType::MultiLabel);
     let json = hub.to_json();
     assert_eq!(json["id2label"]["2"], "neutral");
@@ -274,7 +289,15 @@ fn configurations_go_round_and_say_what_they_cannot() {
         HubConfig::from_json(&json)
     };
     let numbered = with("id2label", json!({"0": "LABEL_0", "1": "LABEL_1"})).unwrap();
-    assert_eq!(numbered.labels, None);
+    assert_eq!(numbered.labels, Ok(None));
+    // Only who needs the names of classes minds that there are none.
+    for (value, said) in [
+        (json!({"0": "a", "2": "b"}), "names no class 1: it begins with \"0\": \"a\", \"2\""),
+        (json!({"0": 0, "1": 1}), "names no class 0: \"0\": 0 is no text"),
+    ] {
+        let fault = with("id2label", value).unwrap().labels.unwrap_err();
+        assert!(fault.contains(said), "{fault}");
+    }
     for (key, value, said) in [
         ("model_type", json!("roberta"), "roberta"),
         ("model_type", json!(null), "write \"model_type\": \"bert\""),
@@ -285,7 +308,6 @@ fn configurations_go_round_and_say_what_they_cannot() {
         ("hidden_size", json!(-1), "hidden -1"),
         ("hidden_size", json!("wide"), "`hidden_size` is \"wide\""),
         ("num_attention_heads", json!(7), "256 is no multiple of 7 heads"),
-        ("id2label", json!({"0": "a", "2": "b"}), "names no class 1"),
     ] {
         let fault = with(key, value).unwrap_err();
         assert!(fault.contains(said), "{fault}");
@@ -369,7 +391,7 @@ fn folders_for_transformers() {
     let config = ClassifierConfig { encoder: electra.clone(), ..Default::default() };
     let (net, params) = build(|scope| Classifier::new(scope, &config, 3));
     let mut hub = HubConfig::new(electra.clone(), "ElectraForSequenceClassification");
-    hub.labels = Some(["a", "b", "c"].map(str::to_owned).to_vec());
+    hub.labels = Ok(Some(["a", "b", "c"].map(str::to_owned).to_vec()));
     write("classification", &hub, &params, net.classify(&batch(), Mode::Eval));
     let config = PretrainConfig { encoder: electra, mask: 3, ..Default::default() };
     let net = Pretrainer::new(&config, Device::Cpu);
@@ -393,7 +415,7 @@ fn folders_for_transformers() {
         ClassifierConfig { encoder: shape.clone(), form: HeadForm::Pooler, ..Default::default() };
     let (net, params) = build(|scope| Classifier::new(scope, &config, 2));
     let mut hub = HubConfig::new(shape, "BertForSequenceClassification");
-    hub.labels = Some(["no", "yes"].map(str::to_owned).to_vec());
+    hub.labels = Ok(Some(["no", "yes"].map(str::to_owned).to_vec()));
     write("bert_classification", &hub, &params, net.classify(&batch(), Mode::Eval));
 }
 

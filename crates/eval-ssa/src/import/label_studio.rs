@@ -1,6 +1,9 @@
 //! Label Studio's JSON export: tasks with their annotations.
 
-use super::{Choices, ImportError, Imported, Mapping, UNKNOWN, error, milliseconds, text, turns};
+use super::{
+    Choices, ImportError, Imported, Mapping, UNKNOWN, conversation, error, milliseconds, text,
+    turns,
+};
 use crate::item::Item;
 use crate::rating::{Answer, Rating};
 use metrics::words::counted;
@@ -10,7 +13,8 @@ use std::collections::BTreeMap;
 /// Reads the JSON export of Label Studio (not JSON-MIN, which leaves out who answered what).
 ///
 /// A task's `data` has the response and its context, by the names of the mapping; its id is the
-/// field `item` there, or else the task's own. Answers come from `choices`, remarks from text
+/// field `item` there, or else the task's own. Tasks with the same context belong to the same
+/// conversation, unless a field says otherwise. Answers come from `choices`, remarks from text
 /// areas; a cancelled annotation is a skip. Of several annotations of one task by the same user the
 /// newest counts, by `updated_at` or else by its place; that is also when it was answered, since a
 /// correction changes an annotation where it stands. A ground truth is nobody's answer and does
@@ -119,8 +123,10 @@ fn item(task: &Value, mapping: &Mapping, place: &str) -> Result<Item, ImportErro
         let shape = "a text, a list of texts, or a list of objects with `speaker` and `text`";
         error(place, format!("{:?} in its data is not {shape}", mapping.context))
     })?;
+    let named = conversation(of(&mapping.conversation), &context);
     Ok(Item {
-        conversation: of(&mapping.conversation).unwrap_or_else(|| id.clone()),
+        // Nobody else answers a task without a context.
+        conversation: if named.is_empty() { id.clone() } else { named },
         id,
         system: of(&mapping.system)
             .map(|name| name.trim().to_owned())

@@ -1,7 +1,7 @@
 //! Tables of responses that are to be rated.
 
 use super::cells::Cells;
-use super::{ImportError, Imported, Mapping, error, is_prompt, text, turns};
+use super::{ImportError, Imported, Mapping, conversation, error, is_prompt, text, turns};
 use crate::export::{is_ours, unescaped};
 use crate::item::{Item, Mode};
 use metrics::words::counted;
@@ -145,8 +145,7 @@ fn items(
                 let name = &mapping.context;
                 error(&place, format!("{name:?} is neither a text nor a list of turns"))
             })?;
-        let shown: Vec<&str> = context.iter().map(|turn| turn.text.as_str()).collect();
-        let conversation = of(&mapping.conversation).unwrap_or_else(|| shown.join(" / "));
+        let conversation = conversation(of(&mapping.conversation), &context);
         if conversation.is_empty() {
             let fault = "there is neither a context nor a conversation: a response cannot be \
                          rated without what it answers";

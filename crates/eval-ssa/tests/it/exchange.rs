@@ -65,6 +65,14 @@ fn label_studios_export_is_read() {
     );
     assert_eq!(found.items[0].context[2], Turn::new("A", "How?"));
     assert_eq!((found.items[0].turn, &*found.items[1].system), (3, "unknown"));
+    // As in tables: whoever answers the same turns answers in the same conversation.
+    assert_eq!(found.items[0].conversation, "Do you swim? / yes / How?");
+    assert_eq!(found.items[1].conversation, "Hi!");
+    let named = json.replace("\"item\": \"x-8\"", "\"item\": \"x-8\", \"conversation\": \"c\"");
+    let named = label_studio(&named, &Mapping::default()).unwrap();
+    assert_eq!(named.items[1].conversation, "c");
+    let bare = r#"[{"id": 9, "data": {"response": "x", "conversation": ""}, "annotations": []}]"#;
+    assert_eq!(label_studio(bare, &Mapping::default()).unwrap().items[0].conversation, "9");
     let notes = [
         "1 annotation without an answer was left out",
         "1 rater without a number got a name instead",
@@ -245,6 +253,18 @@ fn tables_of_responses_become_items() {
     assert_eq!((found.items.len(), &*found.items[1].response), (2, "Hey"));
     fault(responses_json("[{}]", &defaults, &mapping), &["object 1", "\"response\""]);
     fault(responses_json("{}", &defaults, &mapping), &["no list"]);
+    // Space around a turn makes no other context, whatever it is written as.
+    let table = "context,response,system\nWhere do you live?,By the sea,one\n";
+    let spaced = [
+        r#"{"context":[" Where do you live? "],"response":"Here","system":"two"}"#,
+        r#"{"context":[{"role":"user","content":"Where do you live?\n"}],"response":"Here","system":"two"}"#,
+    ];
+    for line in spaced {
+        let mut both = responses_csv(table, &defaults, &mapping).unwrap().items;
+        both.extend(responses_jsonl(line, &defaults, &mapping).unwrap().items);
+        assert_eq!(both[0].conversation, both[1].conversation, "{line}");
+        assert_eq!(eval_ssa::pairs(&both, ["one", "two"]).len(), 1, "{line}");
+    }
     let prompted = r#"{"context":[{"role":"system","content":"You are Bob"},
         {"role":"user","content":"Hi!"}],"response":"Hey","system":"s"}"#
         .replace('\n', "");
@@ -344,6 +364,18 @@ fn a_folder_says_what_is_wrong_with_it() {
     std::fs::write(path.join("study.json"), "{\"required\": 4}").unwrap();
     assert!(fault().contains("study.json") && fault().contains("odd number"), "{}", fault());
     std::fs::remove_file(path.join("study.json")).unwrap();
+    // The votes that a response gets decide its label: nobody assumes how many these are.
+    assert!(matches!(Study::read(path), Err(FileError::NoSettings(_))));
+    assert!(
+        fault().contains("no study.json") && fault().contains("{\"required\": 5}"),
+        "{}",
+        fault()
+    );
+    let unrated = tempfile::tempdir().unwrap();
+    std::fs::copy(path.join("items.jsonl"), unrated.path().join("items.jsonl")).unwrap();
+    assert_eq!(Study::read(unrated.path()).unwrap().items, study.items);
+    std::fs::write(path.join("study.json"), serde_json::to_string(&study.settings()).unwrap())
+        .unwrap();
     std::fs::write(path.join("ratings.jsonl"), "\n{\"item\":\"x\",\"rater\":\"r\"}\n").unwrap();
     assert!(
         fault().contains("ratings.jsonl, line 2") && fault().contains("no answer"),

@@ -19,6 +19,10 @@ const TOLD: usize = 200;
 /// What a server says when an account has no credit left: waiting does not help.
 const NO_CREDIT: &str = "insufficient_quota";
 
+/// What chat templates say of a conversation that the user does not begin, and servers with them by
+/// statuses of all kinds: waiting does not help.
+const ROLES: &str = "roles must alternate";
+
 /// A client that reads answers of any status.
 pub(super) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
@@ -89,7 +93,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, text: &str, now: SystemTime)
     if let (true, Some(place)) = (status.is_redirection(), moved(headers)) {
         return Error::Chat(format!("{why} (it sends on to {place}: ask there, if you trust it)"));
     }
-    if !again || text.contains(NO_CREDIT) {
+    if !again || text.contains(NO_CREDIT) || text.contains(ROLES) {
         return Error::Chat(why);
     }
     let wait = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -161,6 +165,8 @@ mod tests {
         assert!(!said.contains("secret"), "{said}");
         let credit = r#"{"error": {"code": "insufficient_quota"}}"#;
         assert!(matches!(of(429, credit), Error::Chat(_)));
+        let roles = "Conversation roles must alternate user/assistant/user/assistant/...";
+        assert!(matches!(of(500, roles), Error::Chat(_)));
         let said = of(401, "wrong\n  key").to_string();
         assert!(said.ends_with("401 Unauthorized: wrong key"), "{said}");
         assert!(of(529, "").to_string().ends_with(": 529"), "{}", of(529, ""));

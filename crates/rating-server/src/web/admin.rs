@@ -58,6 +58,7 @@ async fn export(State(app): State<App>, _: Session, Place(file): Place<String>) 
         Ok(bytes) => {
             let kind = match file.rsplit_once('.').map(|(_, end)| end) {
                 Some("csv") => "text/csv; charset=utf-8",
+                Some("json") => "application/json",
                 Some("parquet") => "application/vnd.apache.parquet",
                 _ => "application/jsonl",
             };

@@ -20,7 +20,8 @@ pub struct ServeOptions {
     pub address: SocketAddr,
     /// How raters reach it, such as `https://study.example.org`, when it stands behind a proxy
     /// that adds TLS. Requests to other names are refused, so that no page in a rater's browser
-    /// reaches a server on the same machine under a name of its own.
+    /// reaches a server on the same machine under a name of its own. Of a proxy on this machine the
+    /// last address of `X-Forwarded-For` says who asks.
     pub public_url: Option<String>,
     /// Limits on requests.
     pub limits: Limits,
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) raters: Buckets,
     /// Attempts to log in, by address.
     pub(crate) logins: Buckets,
+    /// Whether there is a proxy on this machine, which says who asks.
+    pub(crate) is_proxied: bool,
     /// Passwords that are being checked; each takes memory.
     pub(crate) hashing: Semaphore,
     /// Conversations in which an answer is being waited for.
@@ -72,6 +75,7 @@ impl Shared {
             url,
             raters: Buckets::new(options.limits.rater_burst, options.limits.rater_per_second),
             logins: Buckets::new(options.limits.login_burst, options.limits.logins_per_second),
+            is_proxied: options.public_url.is_some(),
             limits: options.limits.clone(),
             hashing: Semaphore::new(2),
             talking: Mutex::default(),

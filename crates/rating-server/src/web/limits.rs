@@ -7,7 +7,7 @@ pub struct Limits {
     pub rater_burst: f64,
     /// Requests of one rater in a second, in the long run.
     pub rater_per_second: f64,
-    /// Attempts to log in from one address at once.
+    /// Attempts to log in from one address (of IPv6, one network of 64 bits) at once.
     pub login_burst: f64,
     /// Attempts to log in from one address in a second, in the long run.
     pub logins_per_second: f64,

@@ -60,7 +60,7 @@ fn ask(
 ) -> (rating_server::Result<rating_server::Asked>, Vec<(String, u64)>) {
     let mut waits = Vec::new();
     let endpoint = Endpoint::Http { url: url.to_owned() };
-    let asked = project.ask("bot", &endpoint, contexts, &mut |asking| {
+    let asked = project.ask("bot", &endpoint, contexts, None, &mut |asking| {
         if let Asking::Waits { why, wait } = asking {
             waits.push((why.to_owned(), wait.as_secs()));
         }
@@ -173,7 +173,7 @@ fn replies_are_taken_out_of_a_completion_as_people_would_read_them() {
     let (url, _) = stub(replies.to_vec());
     let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
     let contexts = contexts(&["a", "b", "c", "d", "e", "z"]);
-    let asked = project.ask("bot", &endpoint, &contexts, &mut |_| ()).expect("four");
+    let asked = project.ask("bot", &endpoint, &contexts, None, &mut |_| ()).expect("four");
     assert_eq!((asked.new, asked.cut, asked.filtered, asked.had_thoughts), (4, 1, 1, 2));
     assert_eq!(asked.empty, ["d", "e"]);
     let study = project.study(Names::Own).expect("records");
@@ -189,13 +189,64 @@ fn replies_are_taken_out_of_a_completion_as_people_would_read_them() {
     ] {
         let (url, _) = stub(vec![reply("200 OK", "", &body.to_string())]);
         let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
-        let said = project.ask("other", &endpoint, &contexts, &mut |_| ()).expect_err("an error");
+        let said =
+            project.ask("other", &endpoint, &contexts, None, &mut |_| ()).expect_err("an error");
         assert!(said.to_string().contains("the model is not loaded"), "{said}");
     }
     let elsewhere = reply("308 Permanent Redirect", "Location: http://x.example/v2\r\n", "");
     let (url, _) = stub(vec![elsewhere]);
     let said = ask(&project, &url, &self::contexts(&["f"])).0.expect_err("moved").to_string();
     assert!(said.contains("sends on to http://x.example/v2"), "{said}");
+}
+
+/// Templates of many chat models take no conversation that the user does not begin.
+#[test]
+fn a_context_that_begins_with_the_systems_turn_has_a_way_out() {
+    let (_folder, project) = project();
+    let line = json!({ "id": "two", "turns": ["Do you ski?", "Yes."] }).to_string();
+    let contexts = Context::parse(&line).expect("a context");
+    let roles = r#"{"message": "Conversation roles must alternate user/assistant/..."}"#;
+    // Some servers say so by a status that stands for trouble of their own.
+    for status in ["400 Bad Request", "500 Internal Server Error"] {
+        let (url, _) = stub(vec![reply(status, "", roles)]);
+        let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+        let mut waits = 0;
+        let asked = project.ask("bot", &endpoint, &contexts, None, &mut |_| waits += 1);
+        let said = asked.expect_err("refused").to_string();
+        assert!(said.contains("roles must alternate") && said.contains("--opening"), "{said}");
+        assert_eq!(waits, 0);
+    }
+    // What has another cause, or cannot be its cause, is not explained so.
+    let (url, _) = stub(vec![reply("401 Unauthorized", "", "no key")]);
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let said = project.ask("bot", &endpoint, &contexts, None, &mut |_| ()).expect_err("no key");
+    assert!(!said.to_string().contains("--opening"), "{said}");
+    let (url, _) = stub(vec![reply("400 Bad Request", "", "too long")]);
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let one = self::contexts(&["one"]);
+    let said = project.ask("bot", &endpoint, &one, None, &mut |_| ()).expect_err("too long");
+    assert!(!said.to_string().contains("--opening"), "{said}");
+
+    let body = json!({ "choices": [{ "message": { "content": "ok" } }] }).to_string();
+    let (url, asked) = stub(vec![reply("200 OK", "", &body), reply("200 OK", "", &body)]);
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let both = [contexts, one].concat();
+    let done = project.ask("bot", &endpoint, &both, Some("Hi!"), &mut |_| ()).expect("both");
+    assert_eq!(done.new, 2);
+    let heard = asked.lock().expect("asked");
+    let sent = |at: usize| -> Vec<String> {
+        let messages = heard[at]["messages"].as_array().expect("messages");
+        messages.iter().map(|m| format!("{} {}", m["role"], m["content"])).collect()
+    };
+    let two = [r#""user" "Hi!""#, r#""assistant" "Do you ski?""#, r#""user" "Yes.""#];
+    assert_eq!(
+        (sent(0), sent(1)),
+        (two.map(str::to_owned).to_vec(), vec![r#""user" "one?""#.into()])
+    );
+    // Raters see the context as it is.
+    let study = project.study(Names::Own).expect("records");
+    assert_eq!(study.items[0].context.len(), 2);
+    assert!(project.ask("bot", &endpoint, &both, Some(" "), &mut |_| ()).is_err());
 }
 
 #[test]

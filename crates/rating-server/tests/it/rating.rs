@@ -168,3 +168,26 @@ fn raters_are_added_renewed_and_deleted_in_the_browser() {
     assert_eq!(study.server.project().status().expect("a status").open, 0);
     assert!(study.server.project().add_rater(&NewRater::new("x".repeat(300))).is_err());
 }
+
+/// Who is deleted first and wants the votes gone later can have that, too.
+#[test]
+fn votes_that_were_kept_can_be_deleted_later() {
+    let settings = Settings { votes: 1, gold_every: 0, ..Settings::default() };
+    let study = Study::new(&settings, 2, 1);
+    let cookie = study.log_in();
+    let token = study.raters[0].token.clone();
+    let state = study.begin(&token);
+    study.rater(&token, "POST", "/api/answer", &answer(&state, "n", true));
+    let project = study.server.project();
+    let votes = || project.status().expect("a status").votes;
+    let path = format!("/admin/raters/{}", study.raters[0].rater);
+    let offered = "Delete all votes, too";
+    assert!(!study.admin(&cookie, "/admin/raters").text.contains(offered));
+    assert_eq!(study.form(&cookie, &path, "action=delete&sure=yes").status, 303);
+    assert_eq!(votes(), 1);
+    assert!(study.admin(&cookie, "/admin/raters").text.contains(offered));
+    assert_eq!(study.form(&cookie, &path, "action=delete-all&sure=yes").status, 303);
+    assert_eq!(votes(), 0);
+    assert!(!study.admin(&cookie, "/admin/raters").text.contains(offered));
+    project.check().expect("right counts");
+}

@@ -6,7 +6,7 @@ use rating_server::{NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-const ADMIN_PAGES: [&str; 19] = [
+const ADMIN_PAGES: [&str; 20] = [
     "/admin",
     "/admin/results",
     "/admin/raters",
@@ -25,6 +25,7 @@ const ADMIN_PAGES: [&str; 19] = [
     "/admin/export/judgments.jsonl",
     "/admin/export/adjudications.jsonl",
     "/admin/export/labels.jsonl",
+    "/admin/export/study.json",
     "/admin/undecided?all=yes",
 ];
 
@@ -199,6 +200,39 @@ fn too_large_and_too_many_requests_are_refused() {
     assert_eq!(tries[6..], [429; 2]);
     let log = study.server.project().audit(10).expect("a log");
     assert_eq!(log.iter().filter(|entry| entry.what == "wrong password").count(), 5);
+}
+
+/// Behind a proxy on this machine all connections come from it.
+#[test]
+fn strangers_behind_a_proxy_lock_nobody_else_out() {
+    for (public_url, others) in [(Some("https://study.example.org"), 303), (None, 429)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("study.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("a project");
+        project.set_password(PASSWORD).expect("a password");
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let public = public_url.map(str::to_owned);
+        let mut options = ServeOptions { address, public_url: public, ..Default::default() };
+        options.limits.logins_per_second = 1e-6;
+        let server = serve(project, &options).expect("a server");
+        let log_in = |from: &str, password: &str| {
+            let mut headers = vec![
+                ("content-type", "application/x-www-form-urlencoded"),
+                ("x-forwarded-for", from),
+            ];
+            if public_url.is_some() {
+                headers.push(("host", "study.example.org"));
+            }
+            let body = format!("password={}", password.replace(' ', "+"));
+            send(server.address(), "POST", "/admin/login", &headers, &body).status
+        };
+        let tries: Vec<u16> = (0..7).map(|_| log_in("203.0.113.9", "wrong")).collect();
+        assert_eq!((tries[0], tries[6]), (403, 429), "{tries:?}");
+        // Where no proxy is known of, anybody may have written the header.
+        assert_eq!(log_in("198.51.100.7", PASSWORD), others, "{public_url:?}");
+        // What stands before the last address is the client's own word.
+        assert_eq!(log_in("198.51.100.7, 203.0.113.9", PASSWORD), 429, "{public_url:?}");
+    }
 }
 
 #[test]

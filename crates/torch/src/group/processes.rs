@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -84,8 +85,8 @@ impl Group {
     /// Waits for all processes and joins them. Every process of the group has to call this.
     ///
     /// # Errors
-    /// If the store cannot be reached, or not all processes come within the time-out; the error
-    /// names those that are missing.
+    /// If the store cannot be reached, not all processes come within the time-out (the error names
+    /// those that are missing), or no address of this machine leads to rank 0's.
     pub fn join(rendezvous: &Rendezvous) -> Result<Self, Error> {
         let &Rendezvous { rank, size, port, ref host, ref name, timeout, .. } = rendezvous;
         let error = |operation| move |reason| Error { rank, size, operation, reason };
@@ -93,15 +94,29 @@ impl Group {
         let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let serves = rank == 0 && !rendezvous.external_store;
         let open = |serves| open_store(host.clone(), port, serves, name.clone(), timeout);
-        let at = format!("rendezvous at {host}:{port}");
+        let at = format!("rendezvous at {}", rendezvous.at());
         let told = |reason: String| format!("{at}: {}", plain(&reason));
         let store = open(serves).map_err(told).map_err(error("joining"))?;
         let watched = open(false).map_err(told).map_err(error("joining"))?;
         let heartbeat =
             Heartbeat::begin(store, watched, rendezvous).map_err(told).map_err(error("joining"))?;
-        let address = address_towards(host, port);
-        let shim = shim::Group::join(&heartbeat.store(), [rank, size], &address, ms)
-            .map_err(|reason| format!("{at}: connecting from {address}: {}", plain(&reason)))
+        let interface = std::env::var(INTERFACE).ok().filter(|name| !name.is_empty());
+        let way_out = format!("name the interface that leads to the others by {INTERFACE}");
+        let address = match &interface {
+            // libtorch looks for its address.
+            Some(_) => None,
+            None => Some(address_towards(host, port).map_err(|reason| {
+                error("joining")(format!(
+                    "{at}: no address of this machine leads there ({reason}): {way_out}"
+                ))
+            })?),
+        };
+        let own = address.map(|address| address.to_string()).unwrap_or_default();
+        let shim = shim::Group::join(&heartbeat.store(), [rank, size], &own, ms)
+            .map_err(|reason| match interface {
+                Some(name) => format!("{at}: connecting by {INTERFACE}={name}: {}", plain(&reason)),
+                None => format!("{at}: connecting from {own}: {}; {way_out}", plain(&reason)),
+            })
             .map_err(error("joining"))?;
         let (rows, sync_batch_norm) = (RefCell::default(), Cell::new(true));
         Ok(Self(Rc::new(Inner { rank, size, shim, heartbeat, rows, sync_batch_norm })))
@@ -337,15 +352,33 @@ fn in_place(t: &Tensor, run: impl FnOnce(&Tensor) -> Result<(), Error>) -> Resul
     Ok(())
 }
 
-/// The address of this machine by which the one of `host` is reached: no packet is sent.
-fn address_towards(host: &str, port: u16) -> String {
-    let found = || {
-        let there = (host, port).to_socket_addrs().ok()?.find(|a| a.is_ipv4())?;
-        let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-        socket.connect(there).ok()?;
-        Some(socket.local_addr().ok()?.ip().to_string())
+/// The variable for the interface by which processes reach each other, which libtorch reads.
+const INTERFACE: &str = "GLOO_SOCKET_IFNAME";
+
+/// The address of this machine by which the one of `host` is reached, of IPv6 where none of IPv4
+/// leads there: all processes have to have one of the same kind. No packet is sent.
+fn address_towards(host: &str, port: u16) -> io::Result<IpAddr> {
+    let (four, six): (Vec<SocketAddr>, Vec<SocketAddr>) =
+        (host, port).to_socket_addrs()?.partition(SocketAddr::is_ipv4);
+    let mut found = Err(io::Error::other(format!("{host} has no address")));
+    for there in four.into_iter().chain(six) {
+        found = own_address(there);
+        if found.is_ok() {
+            break;
+        }
+    }
+    found
+}
+
+/// The address of this machine from which packets to another one would be sent.
+fn own_address(there: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match there {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    found().unwrap_or_else(|| "127.0.0.1".to_owned())
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(there)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 #[cfg(test)]
@@ -360,5 +393,16 @@ mod tests {
                     function> + 0x5ffc (0x7f in libtorch_cpu.so)\n\nIt was 127.0.0.1:1.\n";
         assert_eq!(plain(said), "The client socket has failed. It was 127.0.0.1:1.");
         assert_eq!(plain("reset by peer"), "reset by peer");
+    }
+
+    #[test]
+    fn a_process_has_an_address_of_the_kind_of_rank_0() {
+        let towards = |host: &str| address_towards(host, 29500).map(|ip| ip.to_string());
+        assert_eq!(towards("127.0.0.1").expect("an address"), "127.0.0.1");
+        // Where the system has IPv6.
+        if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+            assert_eq!(towards("::1").expect("an address"), "::1");
+        }
+        assert!(towards("").is_err(), "none is made up");
     }
 }

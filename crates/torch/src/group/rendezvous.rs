@@ -82,6 +82,13 @@ const KUBERNETES: Launcher = Launcher {
 /// What Slurm sets in the tasks of `srun` and not in a batch script.
 const SLURM_STEP: &str = "SLURM_STEP_ID";
 
+/// The first number of those that Slurm gives to what is no step of tasks: the shell of `salloc`, a
+/// batch script.
+const NO_STEP: u64 = 0xffff_fff0;
+
+/// What tells one `mpirun` of Open MPI from another: of version 5, and of those before.
+const OPEN_MPI_JOB: [&str; 2] = ["PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"];
+
 /// The variable for the time-out in seconds, which an hour of preparation on rank 0 alone may need
 /// larger.
 const TIMEOUT: &str = "TUTOR_GROUP_TIMEOUT";
@@ -104,13 +111,14 @@ impl Rendezvous {
     /// with `WORLD_SIZE` (`torchrun` and `tutor launch`), Open MPI, MPICH and Intel MPI with more
     /// than one process, Slurm with more than one task, Kubernetes' job index with `WORLD_SIZE`.
     /// One process, and a batch script of Slurm, which has the variables of its tasks and is none
-    /// of them, are alone. `MASTER_ADDR` and `MASTER_PORT` say where rank 0 is; Slurm's list of
-    /// machines is read where they are missing.
+    /// of them, are alone. `MASTER_ADDR` and `MASTER_PORT` say where rank 0 is; where they are
+    /// missing, Slurm's list of the step's machines is read, and a port is made of the numbers of
+    /// the job and the step, with Open MPI of the name of the job.
     ///
     /// ```
     /// use torch::group::Rendezvous;
     /// let list = [("SLURM_PROCID", "5"), ("SLURM_NTASKS", "8"), ("SLURM_LOCALID", "1"),
-    ///     ("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "node[07-08,11]"),
+    ///     ("SLURM_STEP_ID", "0"), ("SLURM_STEP_NODELIST", "node[07-08,11]"),
     ///     ("SLURM_JOB_ID", "4711")];
     /// let get = |name: &str| list.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
     /// let rendezvous = Rendezvous::from_vars(get)?.expect("a group");
@@ -147,11 +155,13 @@ impl Rendezvous {
             return Ok(None);
         }
         let host = match get("MASTER_ADDR") {
-            Some(host) => host,
+            Some(host) => without_brackets(&host).to_owned(),
             None if by_slurm => {
-                let list = get("SLURM_JOB_NODELIST").or_else(|| get("SLURM_NODELIST"));
+                // A step need not begin on the job's first machine.
+                let lists = ["SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST", "SLURM_NODELIST"];
+                let list = lists.into_iter().find_map(&get);
                 first_host(&list.unwrap_or_default()).ok_or_else(|| RendezvousError {
-                    variable: "SLURM_JOB_NODELIST",
+                    variable: "SLURM_STEP_NODELIST",
                     fault: "names no machine; set MASTER_ADDR to that of rank 0".to_owned(),
                 })?
             }
@@ -160,14 +170,28 @@ impl Rendezvous {
                 return Err(RendezvousError { variable: "MASTER_ADDR", fault: fault.to_owned() });
             }
         };
-        let port = match (number("MASTER_PORT")?, number("SLURM_JOB_ID")?) {
-            (Some(port), _) => u16::try_from(port).map_err(|_| RendezvousError {
+        // Groups that share a machine have different ports, and names where these are the same.
+        let (usual, of) = match launcher {
+            SLURM => match number("SLURM_JOB_ID")? {
+                Some(job) => {
+                    let step = get(SLURM_STEP).unwrap_or_default();
+                    let port = job.wrapping_add(STEPS_APART * step.trim().parse().unwrap_or(0));
+                    (own_port(port), format!("/{job}.{step}"))
+                }
+                None => (PORT, String::new()),
+            },
+            OPEN_MPI => match OPEN_MPI_JOB.into_iter().find_map(&get) {
+                Some(job) => (own_port(folded(&job)), format!("/{job}")),
+                None => (PORT, String::new()),
+            },
+            _ => (PORT, String::new()),
+        };
+        let port = match number("MASTER_PORT")? {
+            Some(port) => u16::try_from(port).map_err(|_| RendezvousError {
                 variable: "MASTER_PORT",
                 fault: format!("{port} is no port: they go up to 65535"),
             })?,
-            // So that jobs that share a machine have different ports.
-            (None, Some(job)) if by_slurm => 20_000 + (job % 20_000) as u16,
-            (None, _) => PORT,
+            None => usual,
         };
         let timeout = number(TIMEOUT)?.unwrap_or(300).max(1);
         let restart = number("TORCHELASTIC_RESTART_COUNT")?.unwrap_or(0);
@@ -178,10 +202,16 @@ impl Rendezvous {
             local_rank: number(launcher.local_rank)?.unwrap_or(0),
             size,
             external_store: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|v| v == "True"),
-            name: format!("tutor/{restart}"),
+            name: format!("tutor{of}/{restart}"),
             timeout: Duration::from_secs(timeout as u64),
             launcher: Some(launcher),
         }))
+    }
+
+    /// Where the group's store is, for messages: `node07:29500`, `[fd00::1]:29500`.
+    pub(super) fn at(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// What is to be done where others do not come, as the end of a sentence.
@@ -216,7 +246,8 @@ fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, R
     }
     // A shell within a Slurm job has its variables too, with one task; a batch script has those of
     // its tasks.
-    let slurm = several(SLURM) && get(SLURM_STEP).is_some();
+    let is_step = |id: String| !id.trim().parse::<u64>().is_ok_and(|id| id >= NO_STEP);
+    let slurm = several(SLURM) && get(SLURM_STEP).is_some_and(is_step);
     // Slurm's tasks may have both; Slurm knows more.
     let same = get(PMI.rank) == get(SLURM.rank) && get(PMI.size) == get(SLURM.size);
     Ok(Some(match () {
@@ -237,20 +268,40 @@ fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, R
     }))
 }
 
-/// The first machine of a list as Slurm writes them: `a1,b2`, `node[07-09,12],x1`.
+/// An address of IPv6 without the brackets in which it is written before a port.
+fn without_brackets(host: &str) -> &str {
+    let inside = host.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.unwrap_or(host)
+}
+
+/// By how much the ports of two steps of a job differ: those of jobs that follow each other differ
+/// by 1.
+const STEPS_APART: usize = 1009;
+
+/// One of 20,000 ports from 20,000 on.
+fn own_port(number: usize) -> u16 {
+    20_000 + (number % 20_000) as u16
+}
+
+/// A number made of a name, the same in all processes.
+fn folded(name: &str) -> usize {
+    name.bytes().fold(0, |all, byte| (31 * all + usize::from(byte)) % 1_000_003)
+}
+
+/// The first machine of a list as Slurm writes them: `a1,b2`, `node[07-09,12],x1`,
+/// `rack[0-1]node[1-2]`.
 fn first_host(list: &str) -> Option<String> {
-    let end = list.find(['[', ',']).unwrap_or(list.len());
-    let (name, rest) = list.split_at(end);
-    let first = match rest.strip_prefix('[') {
-        None => name.to_owned(),
-        Some(inside) => {
-            let number: String = inside.chars().take_while(char::is_ascii_digit).collect();
-            let close = inside.find(']')?;
-            let behind: String =
-                inside[close + 1..].chars().take_while(|&c| c != ',' && c != '[').collect();
-            format!("{name}{number}{behind}")
+    let (mut first, mut rest) = (String::new(), list);
+    while let Some(end) = rest.find(['[', ',']) {
+        first.push_str(&rest[..end]);
+        if rest[end..].starts_with(',') {
+            return (!first.is_empty()).then_some(first);
         }
-    };
+        let (inside, behind) = rest[end + 1..].split_once(']')?;
+        first.extend(inside.chars().take_while(char::is_ascii_digit));
+        rest = behind;
+    }
+    first.push_str(rest);
     (!first.is_empty()).then_some(first)
 }
 
@@ -301,6 +352,7 @@ mod tests {
         assert_eq!((found.size, found.launcher), (2, Some(SLURM)));
         let pod = with(&[("JOB_COMPLETION_INDEX", "0"), ("WORLD_SIZE", "8")]);
         assert_eq!((pod.rank, pod.size), (0, 8));
+        assert_eq!((pod.port, pod.name.as_str()), (4000, "tutor/0"));
         let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "70001")];
         let hosts = [("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "gpu-a")];
         let found = from_list(&[&slurm[..], &hosts].concat()).expect("good").expect("a group");
@@ -311,12 +363,62 @@ mod tests {
     }
 
     #[test]
+    fn groups_of_a_job_do_not_meet() {
+        let of = |own: &[(&'static str, &'static str)]| {
+            from_list(own).expect("good variables").expect("a group")
+        };
+        let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "70001")];
+        let step = |id: &'static str| {
+            let hosts = [("SLURM_JOB_NODELIST", "n[1-4]"), ("SLURM_STEP_NODELIST", "n[3-4]")];
+            of(&[&slurm[..], &hosts, &[("SLURM_STEP_ID", id)]].concat())
+        };
+        let [first, second] = ["0", "1"].map(step);
+        assert_eq!(first.host, "n3", "the step's first machine, not the job's");
+        assert_ne!(first.port, second.port);
+        assert_ne!(first.name, second.name);
+        let at = [("MASTER_ADDR", "n3"), ("MASTER_PORT", "4000")];
+        let named = |id: &'static str| of(&[&slurm[..], &at, &[("SLURM_STEP_ID", id)]].concat());
+        let [first, second] = ["0", "1"].map(named);
+        assert_eq!((first.port, second.port), (4000, 4000));
+        assert_ne!(first.name, second.name);
+        for variable in OPEN_MPI_JOB {
+            let mpi = |job: &'static str| {
+                let rank = [("OMPI_COMM_WORLD_RANK", "1"), ("OMPI_COMM_WORLD_SIZE", "2")];
+                of(&[&rank[..], &at[..1], &[(variable, job)]].concat())
+            };
+            let [first, second] = ["prterun-n3-1811@1", "prterun-n3-1911@1"].map(mpi);
+            assert_ne!(first.port, second.port);
+            assert_ne!(first.name, second.name);
+            assert_eq!(first, mpi("prterun-n3-1811@1"));
+        }
+        // torchrun's processes may be of several steps.
+        let torchrun = |id: &'static str| {
+            of(&[&[("RANK", "0"), ("WORLD_SIZE", "2"), ("SLURM_STEP_ID", id)], &at[..]].concat())
+        };
+        assert_eq!(torchrun("0"), torchrun("1"));
+    }
+
+    #[test]
+    fn an_address_of_ipv6_may_stand_in_brackets() {
+        for host in ["[fd00::1]", "fd00::1"] {
+            let list = [("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", host)];
+            let found = from_list(&list).expect("good").expect("a group");
+            assert_eq!((found.host.as_str(), found.at().as_str()), ("fd00::1", "[fd00::1]:29500"));
+        }
+    }
+
+    #[test]
     fn a_process_alone_is_alone() {
         assert_eq!(from_list(&[]), Ok(None));
         let one = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1"), ("SLURM_STEP_ID", "0")];
         assert_eq!(from_list(&one), Ok(None));
         // A batch script is none of its tasks.
         assert_eq!(from_list(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Ok(None));
+        // Nor is the shell of `salloc`, which has the number of a step.
+        for step in ["4294967290", "4294967291"] {
+            let shell = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4"), ("SLURM_STEP_ID", step)];
+            assert_eq!(from_list(&shell), Ok(None));
+        }
         // One process needs no rendezvous.
         assert_eq!(from_list(&[("RANK", "0"), ("WORLD_SIZE", "1")]), Ok(None));
         assert_eq!(
@@ -357,6 +459,9 @@ mod tests {
         assert_eq!(first("node[07-09,12],x1"), "node07");
         assert_eq!(first("a1,b2"), "a1");
         assert_eq!(first("n[1,3]-ib"), "n1-ib");
+        assert_eq!(first("rack[0-1]node[1-2]"), "rack0node1");
+        assert_eq!(first("rack[3]node[07-09]-ib,x1"), "rack3node07-ib");
+        assert_eq!(first("n[1-2,x1"), "");
         assert_eq!(first(""), "");
     }
 }

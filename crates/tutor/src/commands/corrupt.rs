@@ -117,6 +117,11 @@ fn prepare(
 ) -> Result<()> {
     let images = fs::canonicalize(&args.images)
         .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
+    ensure!(
+        !args.out.is_file(),
+        "{} is a file: name a folder for the copies, which is made",
+        args.out.display()
+    );
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     // What cannot be read is told of when it is to be changed.
     let content = |i: usize| Some((files[i].1.clone(), Digest::of(&fs::read(&files[i].0).ok()?)));

@@ -25,25 +25,29 @@ use robust::Scored;
 
 /// The network that is scored, and on what.
 #[derive(clap::Args)]
+#[command(override_usage = "tutor eval [OPTIONS] <RUN> <SAMPLES>\n       \
+                            tutor eval [OPTIONS] --weights <FILE|NAME> <SAMPLES>")]
 pub(crate) struct Args {
     /// Folder of a run, as `runs/noisy-student/latest` (not with --weights), and the labelled
     /// samples to score on. Images: a folder with `labels.csv`, or with a sub-folder per class,
     /// named as in training; a table of files and labels; Parquet files. Texts: a table with one
     /// column of texts, or two of pairs, and one of labels.
-    #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
+    #[arg(num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
     paths: Vec<PathBuf>,
     /// Score published weights, or a file of `tutor export`, instead of a run: a file, a repository
     /// in the Hugging Face cache, or a name of `tutor weights list`. Images are preprocessed as the
     /// weights require. May be given several times.
-    #[arg(long, value_name = "FILE|NAME")]
+    #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["model", "run_seed"])]
     weights: Vec<String>,
     /// Architecture of the weights by its name in timm, if they do not state it; for several
     /// weights once each, in their order, or once for all.
     #[arg(long, value_name = "NAME", requires = "weights")]
+    #[arg(conflicts_with_all = ["model", "run_seed"])]
     net: Vec<String>,
     /// Classes of published classifiers of texts in the order of their outputs, as `neg,pos`, if
     /// they do not name them themselves.
     #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', requires = "weights")]
+    #[arg(conflicts_with_all = ["model", "run_seed"])]
     label_map: Vec<String>,
     #[command(flatten)]
     choice: NetworkChoice,
@@ -114,8 +118,10 @@ impl Args {
             about += self.precision.told();
             return Ok((samples, vec![(network, about)]));
         }
-        let [samples] = &self.paths[..] else {
-            bail!("--weights are scored without a run: tutor eval --weights FILE SAMPLES");
+        let samples = match &self.paths[..] {
+            [samples] => samples,
+            [] => bail!("name what they are scored on: tutor eval --weights FILE SAMPLES"),
+            _ => bail!("--weights are scored without a run: tutor eval --weights FILE SAMPLES"),
         };
         ensure!(
             self.net.len() <= 1 || self.net.len() == self.weights.len(),
@@ -129,6 +135,9 @@ impl Args {
             if published::is_text(asked) {
                 let names = Names::Given(&self.label_map);
                 let mut network = published::classifier(asked, names, device)?;
+                if let Some(size) = self.choice.image_size() {
+                    network.resize(size)?;
+                }
                 precision.bring(&mut network)?;
                 networks.push((Box::new(network), format!("{asked}{}", precision.told())));
                 continue;

@@ -8,8 +8,10 @@ use weights::find::{Places, find};
 
 use super::inputs::{keep_files, whole};
 use super::run_network::NetworkChoice;
+use crate::dialog::responder::Responder;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
+use crate::run::experiment::Predictor;
 use crate::run::note::note;
 use crate::text::linear_predictor::LinearPredictor;
 use crate::text::predictor::{Kept, TextPredictor};
@@ -22,10 +24,11 @@ pub(crate) struct Args {
     run: Option<PathBuf>,
     /// Export published weights instead of a run: a file, a repository in the Hugging Face cache,
     /// or a name of `tutor weights list`.
-    #[arg(long, value_name = "FILE|NAME", conflicts_with = "run")]
+    #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["run", "model", "run_seed"])]
     weights: Option<String>,
     /// Architecture of the weights by its name in timm, if they do not state it.
     #[arg(long, value_name = "NAME", requires = "weights")]
+    #[arg(conflicts_with_all = ["run", "model", "run_seed"])]
     net: Option<String>,
     #[command(flatten)]
     choice: NetworkChoice,
@@ -108,12 +111,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                      answers (tutor predict), or export a net of this run with --model"
                 );
             }
+            if network.as_any().is::<Responder>() {
+                bail!(
+                    "{about}: a network that replies, which no other program reads; talk to it \
+                     (tutor chat), or serve it to other programs (tutor serve)"
+                );
+            }
             let network = network.as_any().downcast_ref::<TrainedModel>();
             write(args, network.context("this run has no network on images")?, &about)
         }
         (None, Some(asked)) => {
             let device = args.choice.device()?;
-            write(args, &checkpoint::open(args.net.as_deref(), asked, None, device)?, asked)
+            let mut network = checkpoint::open(args.net.as_deref(), asked, None, device)?;
+            if let Some(size) = args.choice.image_size() {
+                network.resize(size)?;
+            }
+            write(args, &network, asked)
         }
         (None, None) => bail!("name the folder of a run, or --weights"),
     }

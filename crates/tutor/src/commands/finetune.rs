@@ -9,6 +9,7 @@ use super::ranges;
 use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
 use crate::papers::finetune::plan;
 use crate::run::note::note;
+use crate::run::processes;
 
 /// Which task, and where.
 #[derive(clap::Args)]
@@ -47,7 +48,7 @@ pub(crate) enum Task {
         common: Box<Common>,
     },
     /// Fine-tune on words with tags (names, chunks), one word per line as in CoNLL's files, with
-    /// the word first and the tag last.
+    /// the word first and the tag last if no columns are named.
     Tag {
         /// Sentences to learn from.
         #[arg(long, value_name = "FILE")]
@@ -55,6 +56,13 @@ pub(crate) enum Task {
         /// Sentences to measure on.
         #[arg(long, value_name = "FILE")]
         test: PathBuf,
+        /// Column of the words, counted from 1 (CoNLL-U: 2).
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = ranges::count::<usize>)]
+        word_column: usize,
+        /// Column of the tags, counted from 1 (CoNLL-U: 4 for parts of speech); the last one if not
+        /// given.
+        #[arg(long, value_name = "N", value_parser = ranges::count::<usize>)]
+        tag_column: Option<usize>,
         #[command(flatten)]
         common: Box<Common>,
     },
@@ -121,9 +129,12 @@ impl Task {
             Self::Squad { train, test, .. } => {
                 plan::GivenTask::Squad { train: train.clone(), test: test.clone() }
             }
-            Self::Tag { train, test, .. } => {
-                plan::GivenTask::Tags { train: train.clone(), test: test.clone() }
-            }
+            Self::Tag { train, test, word_column, tag_column, .. } => plan::GivenTask::Tags {
+                train: train.clone(),
+                test: test.clone(),
+                word: word_column - 1,
+                tag: tag_column.map(|column| column - 1),
+            },
         };
         let proposal = plan::plan(&plan::Given {
             task,
@@ -148,6 +159,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn fine_tune(args: &Args) -> Result<()> {
+    let instead = " Several can run the recipe that it writes: `tutor run FOLDER/recipe.toml`";
+    processes::alone("finetune", instead)?;
     let common = args.task.common();
     let device = common.place.device()?;
     let recipe = args.task.plan()?;

@@ -10,10 +10,11 @@ use super::ranges;
 use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
 use crate::papers::{own_images, own_texts};
 use crate::run::note::note;
+use crate::run::processes;
 
 /// The user's own images or texts, and the time limit.
 #[derive(clap::Args)]
-#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD_ROWS).requires("text")))]
+#[command(mut_arg("skip_bad", |arg| arg.help(SKIP_BAD_ROWS).conflicts_with("labeled")))]
 #[command(group(clap::ArgGroup::new("learned").required(true)))]
 pub(crate) struct Data {
     /// Labelled images: a folder with a sub-folder per class, a table of files and labels, or
@@ -26,10 +27,10 @@ pub(crate) struct Data {
     text: Option<PathBuf>,
     /// Column of texts; given twice, the two columns of pairs that are judged together, as premise
     /// and hypothesis. By default those with a usual name.
-    #[arg(long, value_name = "NAME", requires = "text")]
+    #[arg(long, value_name = "NAME", conflicts_with = "labeled")]
     text_column: Vec<String>,
-    /// Column of labels; by default the one with a usual name.
-    #[arg(long, value_name = "NAME", requires = "text")]
+    /// Column of labels in a table of texts; by default the one with a usual name.
+    #[arg(long, value_name = "NAME", conflicts_with = "labeled")]
     label_column: Option<String>,
     /// Treat this label as none, such as `unsup` or `-1`: images or texts that have it are
     /// unlabelled. May be given several times.
@@ -46,9 +47,15 @@ pub(crate) struct Data {
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     labels: Option<PathBuf>,
     /// Unlabelled images or texts. Texts are a table or a file with one text per line; pairs are a
-    /// table with both columns.
+    /// table with both columns. Without it, images that a table of labels does not name are
+    /// unlabelled: all others below the table's folder, or below --labeled where --labels is given.
     #[arg(long, value_name = "PATH")]
     unlabeled: Option<PathBuf>,
+    /// Paraphrases of all texts of --unlabeled (without it, of --text): the folder that `tutor
+    /// augment text` made. The row `uda` learns that a text and its paraphrase are of one class.
+    /// Needs --weights, and on a CPU --minutes 20 or more.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "labeled")]
+    paraphrases: Option<PathBuf>,
     /// Labelled images or texts to measure the result on, once; those without a label are counted
     /// and left out. With it the report also gives thresholds for `predict --threshold`.
     #[arg(long, value_name = "PATH")]
@@ -66,7 +73,8 @@ pub(crate) struct Data {
     net: Option<String>,
     /// Maximum tokens of a text or pair; by default as its words say, at most 128 on a CPU and 256
     /// on a GPU, and no more than the network of --weights was made for.
-    #[arg(long, value_name = "TOKENS", requires = "text", value_parser = ranges::at_least(5_usize))]
+    #[arg(long, value_name = "TOKENS", conflicts_with = "labeled")]
+    #[arg(value_parser = ranges::at_least(5_usize))]
     max_length: Option<usize>,
     /// Height and width in pixels at which images are shown to the network.
     #[arg(long, value_name = "PIXELS", conflicts_with = "text")]
@@ -76,7 +84,7 @@ pub(crate) struct Data {
     #[arg(long, default_value_t = 10.0, value_parser = ranges::above_0)]
     minutes: f64,
     /// Memory for decoded images in MiB.
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 512, conflicts_with = "text")]
     memory: u64,
     /// Continue although an image or text of the test or validation part is in another part too.
     #[arg(long)]
@@ -144,6 +152,7 @@ impl Data {
             no_label: self.no_label.clone(),
             class: self.class.clone(),
             unlabeled: self.unlabeled.clone(),
+            paraphrases: self.paraphrases.clone(),
             validation: self.validation.clone(),
             test: self.test.clone(),
             weights: self.weights.clone(),
@@ -172,6 +181,7 @@ fn text_offer() -> Option<String> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    processes::alone("fit", "")?;
     let device = args.place.device()?;
     let recipe = args.data.plan(device, false)?;
     let Done { result, dir, page } = args.place.run(&recipe, device)?;

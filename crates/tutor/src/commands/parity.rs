@@ -61,6 +61,9 @@ fn cases() -> Vec<Case> {
 
 /// Compares, prints a table, and fails where a device computes something else.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(path) = &args.json {
+        super::check_folder(path, "--json")?;
+    }
     let device = select(&args.device)?;
     set_tf32(false);
     let asked = |case: &Case| args.only.as_ref().is_none_or(|text| case.name.contains(text));

@@ -1,8 +1,10 @@
 //! In which numbers a network computes.
 
 use anyhow::Result;
+use torch::Device;
+use torch::precision;
 
-use crate::run::experiment::Predictor;
+use crate::run::experiment::{Predictor, gains_by_bfloat16};
 
 /// In which numbers a network computes.
 #[derive(Clone, clap::Args)]
@@ -21,6 +23,15 @@ impl Precision {
     /// Brings a network to it.
     pub(super) fn bring(&self, network: &mut dyn Predictor) -> Result<()> {
         if self.is_bfloat16() { network.use_bfloat16() } else { Ok(()) }
+    }
+
+    /// The same for a network that is not loaded yet.
+    pub(super) fn on(&self, device: Device) -> Result<precision::Precision> {
+        if !self.is_bfloat16() {
+            return Ok(precision::Precision::Float32);
+        }
+        gains_by_bfloat16(device)?;
+        Ok(precision::Precision::Bfloat16)
     }
 
     /// What is said of it behind the name of a network.

@@ -1,10 +1,10 @@
-//! `tutor predict`: labels new samples.
+//! `tutor predict`: labels new samples, or answers a file in the form of the run's task.
 
 mod part;
 pub(super) mod shard;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +18,7 @@ use super::skip_bad::suggest_skip_bad;
 use super::skipped_summary::SkippedSummary;
 use super::text_tables::TextTables;
 use crate::images::trained_model::TrainedModel;
+use crate::run::annotator::{Annotation, Annotator};
 use crate::run::experiment::{Answer, Reading, Shown};
 use crate::run::interrupt;
 use crate::run::note::note;
@@ -33,11 +34,14 @@ pub(crate) struct Args {
     network: RunNetwork,
     /// Samples to label. Images: a folder, searched with its sub-folders, a table of files, or
     /// Parquet files. Texts: a table with a column of texts, or a file with one text per line.
-    /// Pairs: a table with the two columns that the network learned from.
+    /// Pairs: a table with the two columns that the network learned from. Of a run of `finetune
+    /// tag`: a file with one word per line; of `finetune squad`: a file in the format of SQuAD.
     samples: PathBuf,
     /// File for the labels: `.csv`, `.parquet` or `.jsonl`. An existing one is replaced, unless it
     /// is an input. By default `labels.csv`, which must not exist. After a stop, the same command
-    /// continues from `FILE.part` beside it.
+    /// continues from `FILE.part` beside it. Tags of words are written to a `.txt` file (by default
+    /// `tags.txt`), answers of questions to a `.json` file (`answers.json`), both only when all are
+    /// found.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Label only the I-th of N equal parts of the samples, `1/N` to `N/N`, one after another or at
@@ -89,6 +93,77 @@ impl Args {
     }
 }
 
+/// What the bar shows of work under way.
+const BAR: &str = "{bar:32} {pos}/{len} {per_sec} {eta}";
+
+impl Args {
+    /// Fails for an option that has no meaning where a file of so named things is answered.
+    fn check_annotation(&self, unit: &str) -> Result<()> {
+        for (option, is_given) in [
+            ("--shard", self.shard.is_some()),
+            ("--threshold", self.threshold.is_some()),
+            ("--with-text", self.with_text),
+            ("--text-column", !self.tables.columns().is_empty()),
+            ("--image-size", self.network.choice().image_size().is_some()),
+        ] {
+            ensure!(
+                !is_given,
+                "{option}: it is for tables of labels, and this run's network answers a file of \
+                 {unit} as a whole: leave it out"
+            );
+        }
+        Ok(())
+    }
+
+    /// Answers a file in the form of a run's task; `of` is the network in words.
+    fn annotate(&self, annotator: &dyn Annotator, of: &str) -> Result<()> {
+        let unit = annotator.unit();
+        self.check_annotation(unit)?;
+        let default = annotator.default_out();
+        let out = super::out_file(self.out.as_deref(), default)?;
+        let wanted = Path::new(default).extension().unwrap_or_default();
+        ensure!(
+            out.extension().is_some_and(|end| end.eq_ignore_ascii_case(wanted)),
+            "{}: the name must end in .{}, as what is said of {unit} is no table",
+            out.display(),
+            wanted.display()
+        );
+        let beside = annotator.beside(&out);
+        if let (None, Some(beside)) = (&self.out, &beside) {
+            ensure!(
+                !beside.exists(),
+                "{} is there already: name a file by --out, and it is written beside that",
+                beside.display()
+            );
+        }
+        for file in std::iter::once(&out).chain(&beside) {
+            keep_inputs(file, std::slice::from_ref(&self.samples))?;
+        }
+        let device = self.network.choice().device()?;
+        let asked = Annotation {
+            file: &self.samples,
+            out: &out,
+            on_bad: self.tables.skip_bad().on_bad_input(),
+            device,
+            precision: self.precision.on(device)?,
+        };
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
+        let found = annotator.annotate(&asked, &mut |shown, all| {
+            bar.set_length(all as u64);
+            bar.set_position(shown as u64);
+        });
+        bar.finish_and_clear();
+        let found = found?;
+        found.notes.iter().for_each(|text| note(text));
+        let files = match beside {
+            Some(beside) => format!("{} and {}", out.display(), beside.display()),
+            None => out.display().to_string(),
+        };
+        let (count, told) = (counted(found.count, one_of(unit)), self.precision.told());
+        super::say(&format!("{files}: predictions for {count} by {of}{told}"))
+    }
+}
+
 /// Where labels go, and of which part of the samples.
 enum Out {
     File(PathBuf, Format),
@@ -111,6 +186,14 @@ impl Out {
 fn predict(args: &Args) -> Result<()> {
     torch::group::end_with_launcher()?;
     let launched = shard::of_launcher()?;
+    if let Some((annotator, of)) = args.network.annotator()? {
+        ensure!(
+            launched.is_none_or(|(shard, _)| shard.of == 1),
+            "one process answers a file of {} as a whole: call tutor predict without a launcher",
+            annotator.unit()
+        );
+        return args.annotate(&*annotator, &of);
+    }
     let threshold = args.threshold.map(|least| least as f32);
     let out = Out::of(args, launched.map(|(shard, _)| shard))?;
     let (mut predictor, mut about) = args.network.load(launched.map(|(_, place)| place))?;
@@ -164,9 +247,13 @@ fn predict(args: &Args) -> Result<()> {
         note(&format!("{from} of {all} {were} done before; going on from {path}"));
     }
     if part.replaced() {
+        let changed = match shown.unit() {
+            "images" => " (also where the size or the time of change of a file is another)",
+            _ => "",
+        };
         note(&format!(
             "{path}: what a stopped command left is by another network or another version of this \
-             program, or of other samples, and is begun anew"
+             program, or of other samples{changed}, and is begun anew"
         ));
     }
     // From now on a stop loses nothing.
@@ -176,7 +263,7 @@ fn predict(args: &Args) -> Result<()> {
         false => ProgressBar::hidden(),
     };
     let bar = bar.with_position(from as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:32} {pos}/{len} {per_sec} {eta}")?);
+    bar.set_style(ProgressStyle::with_template(BAR)?);
     bar.reset_eta();
     shown.show(range.start + from..range.end, &mut |answers| {
         bar.inc(answers.len() as u64);
@@ -199,7 +286,7 @@ fn predict(args: &Args) -> Result<()> {
         texts,
         classes: predictor.classes(),
         threshold,
-        about: whole.map(|(whole, _)| whole.entry()),
+        about: whole.map(|(whole, _)| whole.entries()).transpose()?.unwrap_or_default(),
         rows: &|| {
             let answers = range.clone().zip(part.answers()?);
             let row = |(i, answer): (usize, Result<Answer>)| match answer {

@@ -11,6 +11,7 @@ use super::ranges;
 use super::skip_bad::{SkipBad, suggest_skip_bad};
 use crate::papers::pretraining::plan;
 use crate::run::note::note;
+use crate::run::processes;
 
 /// The texts, and what is learned from them.
 #[derive(clap::Args)]
@@ -155,6 +156,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn pretrain(args: &Args) -> Result<()> {
+    processes::alone("pretrain", "")?;
     let device = args.place.device()?;
     let recipe = args.texts.plan(device)?;
     let Done { result, dir, page } = args.place.run(&recipe, device)?;

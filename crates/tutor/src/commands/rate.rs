@@ -1,6 +1,7 @@
 //! `tutor rate`: people rate the answers of chatbots in the browser.
 
 mod ask;
+mod import;
 mod input;
 mod judge;
 
@@ -10,12 +11,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use eval_ssa::Item;
+use eval_ssa::{Guideline, Item};
 use metrics::words::counted;
 use rating_server::{
-    Export, LONGEST_LEASE, MOST_CHATS, MOST_VOTES, Names, NewRater, Project, Records, ServeOptions,
-    Settings, Tool, base_url, new_password, new_seed, read_records, read_tool, read_transcripts,
-    serve,
+    Export, LONGEST_LEASE, MOST_CHATS, MOST_VOTES, Names, NewRater, Project, ServeOptions,
+    Settings, base_url, new_password, new_seed, serve,
 };
 use report::Document;
 
@@ -36,7 +36,7 @@ enum What {
     /// Make a study in a new database file, and print the researcher's password
     Init(Init),
     /// Add responses (CSV or JSON lines), conversations, or ratings from other tools
-    Import(Import),
+    Import(import::Args),
     /// Ask a chatbot for a response to each context of a set, and add them as a system of the study
     Ask(ask::Args),
     /// Let raters hold conversations with a chatbot, whose turns are then rated
@@ -75,7 +75,8 @@ enum What {
         /// Port to listen on
         #[arg(long, default_value_t = 8642)]
         port: u16,
-        /// URL of the server behind a proxy with TLS, as `https://study.example.org`
+        /// URL of the server behind a proxy with TLS, as `https://study.example.org`; the proxy has
+        /// to add the client's address to `X-Forwarded-For`
         #[arg(long)]
         public_url: Option<String>,
     },
@@ -137,43 +138,6 @@ enum What {
 }
 
 #[derive(clap::Args)]
-struct Import {
-    /// The study's database file
-    study: PathBuf,
-    /// Files to import: responses as .csv, .jsonl or .json; items.jsonl, pairs.jsonl,
-    /// systems.jsonl, ratings.jsonl, judgments.jsonl and adjudications.jsonl of `tutor rate
-    /// export`; with --from, another tool's export
-    #[arg(required_unless_present = "transcripts")]
-    files: Vec<PathBuf>,
-    /// System that gave the responses, if the files do not state it
-    #[arg(long)]
-    system: Option<String>,
-    /// Conversations in the format published with the Meena paper: `NAME Conversation NUMBER`, then
-    /// lines `SPEAKER: TEXT`. May be given several times
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
-    transcripts: Vec<PathBuf>,
-    /// Speaker in the transcripts whose turns are rated; by default the one named in the headings
-    #[arg(long, requires = "transcripts")]
-    speaker: Option<String>,
-    /// Tool whose exports the files are
-    #[arg(long, value_name = "TOOL")]
-    from: Option<Other>,
-    /// Rater who gave the answers, for Potato and doccano, if the file does not state it; by
-    /// default the name of Potato's folder or of doccano's file. For Label Studio, name of the
-    /// server: `user 1`, which another server has too, becomes `RATER/user 1`
-    #[arg(long, requires = "from")]
-    rater: Option<String>,
-}
-
-/// Tools whose exports are read.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Other {
-    LabelStudio,
-    Potato,
-    Doccano,
-}
-
-#[derive(clap::Args)]
 struct Init {
     /// The study's database file, which is made
     study: PathBuf,
@@ -213,11 +177,12 @@ struct Init {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Init(init) => make(init),
-        What::Import(arguments) => import(arguments),
+        What::Import(arguments) => import::run(arguments),
         What::Ask(arguments) => ask::run(arguments),
         What::Chat { study, partner, conversations } => {
             let name = &partner.name;
-            Project::open(study)?.offer_chats(name, &partner.endpoint(), *conversations)?;
+            let endpoint = partner.endpoint()?;
+            Project::open(study)?.offer_chats(name, &endpoint, *conversations)?;
             let are = if *conversations == 1 { "is" } else { "are" };
             let conversations = counted(conversations, "conversation");
             say(&format!("{conversations} with {name} {are} wanted"))
@@ -268,7 +233,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Password { study, password_file } => {
             let project = Project::open(study)?;
             let (password, made) = password(password_file.as_deref())?;
-            project.set_password(&password)?;
+            set_password(&project, &password, password_file.as_deref())?;
             match made {
                 true => say(&shown_once(&password)),
                 false => Ok(()),
@@ -331,19 +296,23 @@ fn make(init: &Init) -> Result<()> {
         ..Settings::default()
     };
     let guideline = init.guideline.as_deref().map(text).transpose()?;
+    if let (Some(file), Some(text)) = (&init.guideline, &guideline) {
+        Guideline::from_toml(text).with_context(|| unusable(file))?;
+    }
     let texts = init.texts.as_deref().map(text).transpose()?;
     let (password, made) = password(init.password_file.as_deref())?;
     let mut project = Project::create(&init.study, &settings, guideline.as_deref())?;
-    let set = project.set_password(&password).and_then(|()| match texts {
-        Some(texts) => project.set_texts(&texts),
-        None => Ok(Vec::new()),
+    let set = set_password(&project, &password, init.password_file.as_deref());
+    let set = set.and_then(|()| match (&init.texts, texts) {
+        (Some(file), Some(texts)) => project.set_texts(&texts).with_context(|| unusable(file)),
+        _ => Ok(Vec::new()),
     });
     match set {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => say(&format!("These texts stay English: {}", missing.join(", ")))?,
         Err(error) => {
             project.discard();
-            return Err(error.into());
+            return Err(error);
         }
     }
     if made {
@@ -361,53 +330,22 @@ fn password(file: Option<&Path>) -> Result<(String, bool)> {
     })
 }
 
+/// Sets a password; an error names the file that it was read from.
+fn set_password(project: &Project, password: &str, file: Option<&Path>) -> Result<()> {
+    let set = project.set_password(password);
+    match file {
+        Some(file) => set.with_context(|| unusable(file)),
+        None => Ok(set?),
+    }
+}
+
+/// What is said of a file in front of what is wrong with it.
+fn unusable(file: &Path) -> String {
+    format!("cannot use {}", file.display())
+}
+
 fn shown_once(password: &str) -> String {
     format!("The researcher's password, shown this once: {password}")
-}
-
-fn import(arguments: &Import) -> Result<()> {
-    let project = Project::open(&arguments.study)?;
-    let (system, speaker) = (arguments.system.as_deref(), arguments.speaker.as_deref());
-    for file in &arguments.transcripts {
-        add(&project, file, &read_transcripts(file, system, speaker)?)?;
-    }
-    for file in &arguments.files {
-        let tool = arguments.from.map(|from| match from {
-            Other::LabelStudio => Tool::LabelStudio,
-            Other::Potato => Tool::Potato,
-            Other::Doccano => Tool::Doccano,
-        });
-        let records = match tool {
-            Some(tool) => read_tool(file, tool, arguments.rater.as_deref(), system)?,
-            None => read_records(file, system)?,
-        };
-        add(&project, file, &records)?;
-    }
-    Ok(())
-}
-
-fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
-    let done =
-        project.add_records(records).with_context(|| format!("cannot add {}", file.display()))?;
-    let known = known_already(done.known);
-    let apart = "--rater tells users of another Label Studio server from these";
-    let replaced = match done.replaced {
-        0 => String::new(),
-        many => format!(", {} replaced by newer ones ({apart})", counted(many, "answer")),
-    };
-    say(&format!("{}: {} added{replaced}{known}", file.display(), done.added))?;
-    if done.late > 0 {
-        let votes = counted(project.settings().votes, "vote");
-        let are = match done.late {
-            1 => "1 is not counted: its item has".to_owned(),
-            late => format!("{late} are not counted: their items have"),
-        };
-        say(&format!("  {are} {votes} already"))?;
-    }
-    for note in &records.notes {
-        say(&format!("  {note}"))?;
-    }
-    Ok(())
 }
 
 /// How many records were known before, if any.
@@ -476,6 +414,9 @@ fn status(project: &Project) -> Result<()> {
 
 fn export(project: &Project, out: &Path, names: bool, replace: bool) -> Result<()> {
     let names = shown(project, names)?;
+    if out.is_file() {
+        bail!("{} is a file: name a folder by --out, which is made if needed", out.display());
+    }
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let paths = Export::ALL.map(|export| out.join(export.file_name()));
     if let Some(taken) = paths.iter().find(|path| path.exists() && !replace) {

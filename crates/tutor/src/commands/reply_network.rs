@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
+use torch::hub;
 use weights::find::{Places, find};
 
 use super::device::DeviceArg;
@@ -27,7 +28,7 @@ pub(super) struct ReplyNetwork {
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "run_seed"])]
     weights: Option<String>,
     /// Folder with the vocabulary of `--weights`; that of the weights by default.
-    #[arg(long, value_name = "DIR", requires = "weights")]
+    #[arg(long, value_name = "DIR", requires = "weights", conflicts_with = "run")]
     vocab: Option<PathBuf>,
     /// Rank the replies of `--weights` by how well this network, trained on dialogues in reverse,
     /// predicts the context from them (maximum mutual information): its folder, or its name in the
@@ -84,6 +85,7 @@ impl ReplyNetwork {
         if let Some(asked) = &self.weights {
             let room = self.max_tokens.unwrap_or(ROOM);
             let found = find(asked, &Places::of_user())?.path;
+            refuse_others(asked, &hub::beside(&found, "config.json"))?;
             let beside = if found.is_dir() { Some(&*found) } else { found.parent() };
             let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
             let vocabulary = self.vocab.as_deref().or(beside).unwrap_or(Path::new("."));
@@ -117,6 +119,19 @@ impl ReplyNetwork {
         };
         let repetition = repetition(sample.candidates);
         Choice { sample, beam: None, repetition }
+    }
+}
+
+/// Refuses a published network that is none of GPT-2 by its `config.json`, before its vocabulary,
+/// which is another too, is read as theirs. What cannot be read is told of when it is loaded.
+fn refuse_others(asked: &str, config: &Path) -> Result<()> {
+    let kind = hub::read_json(config, |json| Ok(json["model_type"].as_str().map(str::to_owned)));
+    match kind {
+        Ok(Some(kind)) if kind != "gpt2" => bail!(
+            "{asked} is a network of the kind {kind} (`model_type` in its config.json), which does \
+             not reply: name a GPT-2 or DialoGPT"
+        ),
+        _ => Ok(()),
     }
 }
 

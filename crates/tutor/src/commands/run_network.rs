@@ -8,7 +8,8 @@ use torch::device::gpus;
 
 use super::device::DeviceArg;
 use crate::papers;
-use crate::run::experiment::Predictor;
+use crate::run::annotator::Annotator;
+use crate::run::experiment::{Experiment, Predictor};
 use crate::run::folder;
 use crate::run::seeds::seed_dir;
 use crate::text::published::{self, Names};
@@ -72,6 +73,20 @@ impl RunNetwork {
         }
         choice.load(&self.run)
     }
+
+    /// The network as one that answers files in the form of its task, if it is one; with it, what
+    /// it is in words.
+    pub(crate) fn annotator(&self) -> Result<Option<(Box<dyn Annotator>, String)>> {
+        let (experiment, seed) = self.choice.open(&self.run)?;
+        let found = experiment.annotator(&seed, self.choice.model())?;
+        let about = format!("{} (seed {})", experiment.head().name, self.choice.run_seed);
+        Ok(found.map(|annotator| (annotator, about)))
+    }
+
+    /// Which network, and how it is run.
+    pub(crate) fn choice(&self) -> &NetworkChoice {
+        &self.choice
+    }
 }
 
 impl NetworkChoice {
@@ -95,8 +110,8 @@ impl NetworkChoice {
         self.image_size
     }
 
-    /// Loads a network of a run; with it, what it is in words.
-    pub(crate) fn load(&self, run: &Path) -> Result<(Box<dyn Predictor>, String)> {
+    /// What was run, and the folder of the seed.
+    fn open(&self, run: &Path) -> Result<(Box<dyn Experiment>, PathBuf)> {
         let (text, started) = folder::read(run)?;
         let experiment = papers::resolve(&text, false, true, &[])
             .with_context(|| run.join("recipe.toml").display().to_string())?;
@@ -108,6 +123,12 @@ impl NetworkChoice {
             self.run_seed,
             started.seeds
         );
+        Ok((experiment, seed))
+    }
+
+    /// Loads a network of a run; with it, what it is in words.
+    pub(crate) fn load(&self, run: &Path) -> Result<(Box<dyn Predictor>, String)> {
+        let (experiment, seed) = self.open(run)?;
         let device = self.device()?;
         let mut predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
         if let Some(size) = self.image_size {

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     network: ReplyNetwork,
     /// Name by which clients ask for the model; the network's own by default.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = model_name)]
     name: Option<String>,
     /// Address to listen on; by default only this machine is served.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
@@ -62,6 +62,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     reply_timeout: u16,
+}
+
+/// A name by which clients can ask.
+fn model_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => {
+            Err("it must have a letter, digit or sign; leave it out for the network's own".into())
+        }
+        name => Ok(name.to_owned()),
+    }
 }
 
 /// The fewest characters of a key.

@@ -21,6 +21,16 @@ pub(super) struct TextTables {
 }
 
 impl TextTables {
+    /// The columns of texts that are asked for.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.text_column
+    }
+
+    /// Whether what cannot be read is skipped.
+    pub(super) fn skip_bad(&self) -> SkipBad {
+        self.skip_bad
+    }
+
     /// Brings a network to it, and to how `labels` are read.
     pub(super) fn bring(&self, network: &mut dyn Predictor, labels: Reading) -> Result<()> {
         let how =

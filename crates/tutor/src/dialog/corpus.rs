@@ -1,13 +1,16 @@
 //! Conversations to learn from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use data_pipeline::dataset::dialogues;
 use data_pipeline::dialog::{
-    DialogFormat, DialogReadOptions, DialogSource, DialogSplit, Dialogs, Message, read_all,
+    DialogFormat, DialogPart, DialogReadOptions, DialogSource, DialogSplit, Dialogs, MadeDialogs,
+    Message, read_all,
 };
+use data_pipeline::digest::Digest;
+use data_pipeline::text::read::files;
 use serde::{Deserialize, Serialize};
 
 /// Where the conversations come from.
@@ -24,12 +27,41 @@ pub(crate) enum CorpusConfig {
         #[serde(default)]
         read: DialogReadOptions,
     },
+    /// Pairs that `tutor data dialog` made of them, which memory need not hold.
+    Made {
+        /// Their folder: a path from the root, or below `--data`.
+        path: PathBuf,
+    },
 }
 
-/// Conversations, each in a part, and what they are in words.
+/// Conversations and what they are in words.
 pub(crate) struct Corpus {
     pub(crate) about: String,
-    pub(crate) dialogs: Dialogs,
+    pub(crate) content: Content,
+}
+
+/// What is there of conversations.
+pub(crate) enum Content {
+    /// Messages in memory, each conversation in a part.
+    Messages(Dialogs),
+    /// Pairs in token ids, in files.
+    Made(Box<MadeDialogs>),
+}
+
+impl Corpus {
+    /// Digests by what they are of, in the plural: of the texts of each part, or of the pairs.
+    pub(crate) fn digests(&self) -> BTreeMap<String, String> {
+        let of_part = |dialogs: &Dialogs, part: DialogPart| {
+            let digest = Digest::of_lines(dialogs.texts(part));
+            (format!("messages of the {} part", part.name()), digest.to_string())
+        };
+        match &self.content {
+            Content::Messages(dialogs) => {
+                DialogPart::ALL.into_iter().map(|part| of_part(dialogs, part)).collect()
+            }
+            Content::Made(made) => [("pairs".to_owned(), made.digest().to_string())].into(),
+        }
+    }
 }
 
 impl CorpusConfig {
@@ -38,16 +70,46 @@ impl CorpusConfig {
         let (messages, skipped) = match self {
             CorpusConfig::Embedded {} => (embedded()?, 0),
             CorpusConfig::Files { sources, read } => {
-                let found = sources.iter().map(|source| below(source, dir));
+                let found = sources.iter().map(|source| {
+                    Ok(DialogSource { path: below(&source.path, dir)?, ..source.clone() })
+                });
                 let (messages, tally) = read_all(&found.collect::<Result<Vec<_>>>()?, read)?;
                 (messages, tally.skipped.values().sum::<u64>())
             }
+            CorpusConfig::Made { path } => {
+                let made = MadeDialogs::open(&below(path, dir)?).context("data.path")?;
+                let built = made.built();
+                let about = format!("pairs made of {} messages", built.funnel.messages);
+                let about = with_skipped(about, built.tally.skipped.values().sum());
+                return Ok(Corpus { about, content: Content::Made(Box::new(made)) });
+            }
         };
-        let mut about = about(&messages);
-        if skipped > 0 {
-            about = format!("{about}; {skipped} records could not be read");
+        let about = with_skipped(about(&messages), skipped);
+        Ok(Corpus { about, content: Content::Messages(Dialogs::new(messages, split)?) })
+    }
+
+    /// Which files of messages are not there, a sentence each; none is read. `dir` is as for
+    /// [`open`](Self::open).
+    pub(crate) fn missing(&self, dir: Option<&Path>) -> Vec<String> {
+        let CorpusConfig::Files { sources, .. } = self else { return Vec::new() };
+        let found: Result<Vec<PathBuf>> =
+            sources.iter().map(|source| below(&source.path, dir)).collect();
+        match found {
+            // Without a folder of data, one of them stands for all.
+            Err(error) => vec![error.to_string()],
+            Ok(paths) => paths
+                .into_iter()
+                .filter(|path| !path.exists() && files(std::slice::from_ref(path)).is_err())
+                .map(|path| format!("data.sources: {} is not there", path.display()))
+                .collect(),
         }
-        Ok(Corpus { about, dialogs: Dialogs::new(messages, split)? })
+    }
+}
+
+fn with_skipped(about: String, skipped: u64) -> String {
+    match skipped {
+        0 => about,
+        _ => format!("{about}; {skipped} records could not be read"),
     }
 }
 
@@ -59,17 +121,16 @@ fn embedded() -> Result<Vec<Message>> {
     Ok(read_all(&[source], &DialogReadOptions::default())?.0)
 }
 
-/// A source where it lies.
-fn below(source: &DialogSource, dir: Option<&Path>) -> Result<DialogSource> {
-    let path = match (source.path.is_absolute(), dir) {
-        (true, _) => source.path.clone(),
-        (false, Some(dir)) => dir.join(&source.path),
+/// Where a path of a recipe is.
+pub(crate) fn below(path: &Path, dir: Option<&Path>) -> Result<PathBuf> {
+    match (path.is_absolute(), dir) {
+        (true, _) => Ok(path.to_owned()),
+        (false, Some(dir)) => Ok(dir.join(path)),
         (false, None) => anyhow::bail!(
             "{} is not embedded: name the folder that holds it with --data DIR or $TUTOR_DATA",
-            source.path.display()
+            path.display()
         ),
-    };
-    Ok(DialogSource { path, ..source.clone() })
+    }
 }
 
 /// How many messages and conversations there are of each kind; the kind is what stands before the

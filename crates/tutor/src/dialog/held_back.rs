@@ -1,5 +1,7 @@
 //! A reply as it is written, of which nothing is shown that would have to be taken back.
 
+use data_pipeline::dialog::SafetyWords;
+
 /// Holds back the last word until it is whole, so that a word that must not be said is never shown,
 /// and white space until something follows, so that what is shown is the start of the whole text.
 #[derive(Debug, Default)]
@@ -19,9 +21,9 @@ impl HeldBack {
     ) -> Result<String, Refused> {
         let more = if self.text.is_empty() { more.trim_start() } else { more };
         self.text.push_str(more);
-        // Words that must not be said are ASCII here, and so are those that are waited for: writing
-        // without spaces goes on.
-        let last = self.text.trim_end_matches(|c: char| c.is_ascii() && !c.is_whitespace());
+        // Words that must not be said are ASCII here, and so are those that are waited for, or what
+        // is read as ASCII: writing without spaces goes on.
+        let last = self.text.trim_end_matches(SafetyWords::reads_as_ascii);
         let certain = last.trim_end().len().max(self.shown);
         if certain > self.shown && refuses(&self.text[..certain]) {
             return Err(Refused);
@@ -78,6 +80,11 @@ mod tests {
         assert_eq!(
             shown(&["an", " id", "iot", "ic", " idea"], refuses).0.concat(),
             "an idiotic idea"
+        );
+        let hidden = shown(&["You", " id", "\u{200b}", "io", "ｔ", ", go"], refuses);
+        assert_eq!(
+            hidden,
+            (vec![String::new(), "You".into(), String::new(), String::new(), String::new()], true)
         );
         let (before, refused) = shown(&["Oh,", " shut", " up", " now"], refuses);
         assert!(refused && before.concat() == "Oh, shut", "{before:?}");

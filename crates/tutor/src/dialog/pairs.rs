@@ -1,24 +1,17 @@
 //! A vocabulary and pairs in token ids, made of conversations; batches of them on the device.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
-use data_pipeline::dataset::Samples;
+use anyhow::{Result, ensure};
 use data_pipeline::dialog::{
     BpeSize, BpeTrainer, Checks, DialogPart, DialogTokenizer, Dialogs, EncodedPairs, Filters,
-    Funnel, PackedPairs, Pair, PairLengths, Safety,
+    Funnel, MadeDialogs, PackedPairs, Pair, PairLengths, Safety,
 };
 use dialog_models::{PackedSequences, Pairs};
 use torch::{BatchPart, Device};
 
+use super::part::Part;
 use crate::run::{files, processes};
-
-/// Pairs of one part.
-pub(crate) struct Part {
-    pub(crate) pairs: Vec<Pair>,
-    pub(crate) encoded: Arc<EncodedPairs>,
-}
 
 /// Conversations as networks take them.
 pub(crate) struct Prepared {
@@ -28,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) test: Part,
     /// What became of the messages.
     pub(crate) funnel: Funnel,
+    /// Whether vocabulary and pairs were made before the run.
+    pub(crate) made_before: bool,
 }
 
 /// How pairs are made.
@@ -77,11 +72,37 @@ impl Prepared {
             );
             let all: Vec<&Pair> = pairs.iter().collect();
             let encoded = EncodedPairs::new(part.name(), &all, &tokenizer, &making.lengths)?;
-            Ok(Part { pairs, encoded: Arc::new(encoded) })
+            Ok(Part::in_memory(pairs, encoded))
         };
         let [test, validation, train] = DialogPart::ALL.map(part);
         let (test, validation, train) = (test?, validation?, train?);
-        Ok(Self { tokenizer, train, validation, test, funnel: selected.funnel })
+        let funnel = selected.funnel;
+        Ok(Self { tokenizer, train, validation, test, funnel, made_before: false })
+    }
+
+    /// Pairs that were made before: their vocabulary comes into the run's folder, so that its
+    /// networks can be talked to where the pairs are not. What became of the messages is kept as by
+    /// [`make`](Self::make).
+    pub(crate) fn of_made(made: &MadeDialogs, run: &Path) -> Result<Self> {
+        let dir = vocabulary(run);
+        files::make_folder(&dir)?;
+        processes::share_file(&dir.join("tokenizer.json"))?;
+        if !dir.join("tokenizer.json").is_file() {
+            made.tokenizer().save(&dir)?;
+        }
+        let tokenizer = DialogTokenizer::open(&dir)?;
+        ensure!(
+            tokenizer.digest() == made.tokenizer().digest(),
+            "the vocabulary in {} is not that of the pairs in {}: begin anew with --fresh",
+            dir.display(),
+            made.folder().display()
+        );
+        let funnel = made.built().funnel.clone();
+        keep_funnel(run, &funnel)?;
+        let part = |part| Part::in_files(made, part);
+        let [test, validation, train] = DialogPart::ALL.map(part);
+        let (test, validation, train) = (test?, validation?, train?);
+        Ok(Self { tokenizer, train, validation, test, funnel, made_before: true })
     }
 }
 
@@ -98,32 +119,6 @@ fn keep_funnel(run: &Path, funnel: &Funnel) -> Result<()> {
         run.display()
     );
     files::keep(&file, funnel)
-}
-
-impl Part {
-    /// At most `most` of the pairs, evenly spread over them.
-    pub(crate) fn spread(&self, most: usize) -> Vec<usize> {
-        let all = self.pairs.len();
-        let count = all.min(most);
-        (0..count).map(|i| i * all / count).collect()
-    }
-
-    /// These pairs in batches, those of like length together.
-    pub(crate) fn batches(
-        &self,
-        mut indices: Vec<usize>,
-        batch: usize,
-    ) -> impl Iterator<Item = Result<(Vec<usize>, PackedPairs)>> {
-        indices.sort_by_key(|&i| (self.encoded.size(i), i));
-        let chunks: Vec<Vec<usize>> = indices.chunks(batch).map(<[usize]>::to_vec).collect();
-        chunks.into_iter().map(|chunk| {
-            let mut packed = PackedPairs::default();
-            for &i in &chunk {
-                packed.push(&self.encoded.item(i).context("pairs in memory")?);
-            }
-            Ok((chunk, packed))
-        })
-    }
 }
 
 /// A packed batch on the device.

@@ -1,5 +1,6 @@
 //! Perplexity by conversation, and what is certain of the difference of two.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, ensure};
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Mode, Tensor};
 use train::parallel::balanced_shard;
 
-use super::pairs::{Part, on_device};
+use super::pairs::on_device;
+use super::part::Part;
 use crate::run::{interrupt, processes};
 
 /// Sums over the responses of one conversation.
@@ -54,13 +56,13 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
             all.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect()
         }
     };
-    let mut found: BTreeMap<&str, [f64; 3]> = BTreeMap::new();
+    let mut found: BTreeMap<Cow<'_, str>, [f64; 3]> = BTreeMap::new();
     for (i, row) in indices.into_iter().zip(rows) {
-        let sums = found.entry(&part.pairs[i].conversation).or_default();
+        let sums = found.entry(part.conversation(i)).or_default();
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
-    let named = |(name, [nll, tokens, words]): (&str, [f64; 3])| Conversation {
-        name: name.to_owned(),
+    let named = |(name, [nll, tokens, words]): (Cow<'_, str>, [f64; 3])| Conversation {
+        name: name.into_owned(),
         nll,
         tokens: tokens as u64,
         words: words as u64,

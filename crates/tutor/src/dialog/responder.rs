@@ -133,6 +133,9 @@ pub(crate) struct Drawn {
     /// Whether it may not be given for what it says, whatever else it is dropped for.
     #[serde(skip)]
     pub(crate) refused: bool,
+    /// Whether it is dropped for nothing but that it was cut off while others came to an end.
+    #[serde(skip)]
+    pub(crate) truncated: bool,
 }
 
 /// What was drawn to a context.
@@ -358,6 +361,7 @@ impl Responder {
             tokens: all[ranked.candidate].generated(),
             finished: all[ranked.candidate].finished,
             refused: refused[ranked.candidate],
+            truncated: ranked.dropped == Some(Dropped::Truncated),
         };
         let single = ranked.iter().find(|r| r.candidate == 0).expect("at least one candidate");
         Ok(Reply { single: drawn(single), ranked: ranked.iter().map(drawn).collect() })

@@ -14,9 +14,11 @@ use data_pipeline::digest::Digest;
 use super::subset::Set;
 use crate::recipe::class_names::{absent, doubtful, refuse_missing};
 use crate::recipe::data;
+use crate::run::agreement;
 use crate::run::copies;
 use crate::run::files;
 use crate::run::measured::Overlap;
+use crate::run::processes;
 
 /// The parts of one's own images, open.
 pub(super) struct Folder {
@@ -418,18 +420,19 @@ pub(crate) fn kept(run: &Path) -> Result<BTreeMap<String, Fingerprint>> {
     Ok(files::found_before(&run.join(KEPT))?.unwrap_or_default())
 }
 
-/// Keeps in the folder of a run which images each part has, or makes sure that they are those of an
-/// earlier process.
-pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
-    let path = run.join(KEPT);
-    let now: BTreeMap<String, Fingerprint> = parts
-        .iter()
-        .map(|(name, set)| Ok(((*name).to_owned(), Fingerprint::of(*set)?)))
-        .collect::<Result<_>>()?;
-    let earlier = files::once(&path, || Ok(now.clone()))?;
+/// What images parts have.
+type Fingerprints = BTreeMap<String, Fingerprint>;
+
+/// What images each of these parts has.
+fn fingerprints(parts: &[(&str, &ImageSamples)]) -> Result<Fingerprints> {
+    parts.iter().map(|(name, set)| Ok(((*name).to_owned(), Fingerprint::of(*set)?))).collect()
+}
+
+/// How the images of parts differ from others, part by part.
+fn changes(now: &Fingerprints, before: &Fingerprints) -> Vec<String> {
     let mut changes = Vec::new();
-    for (name, part) in &now {
-        match earlier.get(name) {
+    for (name, part) in now {
+        match before.get(name) {
             Some(before) => {
                 let change = part.change_since(before);
                 changes.extend(change.map(|change| format!("{name} images: {change}")));
@@ -437,8 +440,32 @@ pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
             None => changes.push(format!("the {name} images are new")),
         }
     }
-    let gone = earlier.keys().filter(|name| !now.contains_key(*name));
+    let gone = before.keys().filter(|name| !now.contains_key(*name));
     changes.extend(gone.map(|name| format!("the {name} images are gone")));
+    changes
+}
+
+/// Fails in all of several processes that run together unless they have the same images, by their
+/// names, their labels and, where they are known, their contents.
+pub(super) fn agree(parts: &[(&str, &ImageSamples)]) -> Result<()> {
+    if processes::group().is_none() {
+        return Ok(());
+    }
+    let own = fingerprints(parts)?;
+    let differs = |rank: usize, first: &Fingerprints| {
+        let changes = changes(&own, first).join("; ");
+        Ok(format!("rank {rank} has other images than rank 0 ({changes})"))
+    };
+    agreement::agree(&own, differs, agreement::SAME_DATA)
+}
+
+/// Keeps in the folder of a run which images each part has, or makes sure that they are those of an
+/// earlier process.
+pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
+    let path = run.join(KEPT);
+    let now = fingerprints(parts)?;
+    let earlier = files::once(&path, || Ok(now.clone()))?;
+    let changes = changes(&now, &earlier);
     ensure!(
         changes.is_empty(),
         "the images are others than this run began with ({}): {}; put them back as they were, or \

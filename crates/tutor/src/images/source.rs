@@ -171,6 +171,8 @@ impl ImageSource {
                 (kept(train)?, Some(kept(open(Official::Test)?)?))
             }
             DataConfig::Folder(folder) => {
+                let missing = folder.missing();
+                ensure!(missing.is_empty(), "{}", missing.join("\n"));
                 let folder = Folder::open(folder)?;
                 folder.notes.iter().for_each(|text| note(&text.full));
                 let Folder { labeled: train, unlabeled, validation, test, .. } = folder;
@@ -249,9 +251,9 @@ impl ImageSource {
     }
 
     /// Keeps in a run's folder which images of one's own it is about, or makes sure that they are
-    /// those that it began with. The other sets never change.
+    /// those that it began with. The other sets never change. Fails in all of several processes
+    /// unless they have the same images.
     pub(crate) fn keep(&self, dir: &Path) -> Result<()> {
-        let DataConfig::Folder(_) = self.config else { return Ok(()) };
         let parts = [
             ("labelled", Some(&self.train)),
             ("unlabelled", self.unlabeled.as_ref()),
@@ -260,7 +262,11 @@ impl ImageSource {
         ];
         let parts: Vec<(&str, &ImageSamples)> =
             parts.into_iter().filter_map(|(name, set)| Some((name, &**set?))).collect();
-        folder::keep(&parts, dir)
+        folder::agree(&parts)?;
+        match self.config {
+            DataConfig::Folder(_) => folder::keep(&parts, dir),
+            _ => Ok(()),
+        }
     }
 
     /// The same images with other labels.

@@ -15,6 +15,7 @@ use toml::Table;
 
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
+use crate::run::began::{self, Began};
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::processes;
 use crate::run::seeds::Run;
@@ -81,6 +82,11 @@ impl Experiment for Electra {
         Ok(())
     }
 
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        let of_tasks = self.recipe.glue.iter().filter_map(|task| task.missing(dir));
+        Ok(self.recipe.text.missing(dir).into_iter().chain(of_tasks).collect())
+    }
+
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         let texts = self.recipe.text.open(dir)?;
         self.labeled = Labeled::open(&self.recipe, &texts, dir)?;
@@ -91,6 +97,14 @@ impl Experiment for Electra {
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let recipe = &self.recipe;
         let texts = self.texts.as_ref().context("the texts are opened before the run")?;
+        let mut began = Began::default();
+        texts.add_to(&mut began);
+        for (task, labeled) in &self.labeled {
+            if let Some(task) = task {
+                labeled.add_to(task.name(), &mut began);
+            }
+        }
+        began.keep(run.dir, began::FILE)?;
         let making = Making {
             vocabulary: recipe.vocabulary,
             segments: recipe.sequences,

@@ -5,6 +5,9 @@
 //! `tutor finetune` writes the recipe ([`plan`]).
 
 mod glue;
+mod kept;
+mod new_questions;
+mod new_sentences;
 pub(crate) mod plan;
 mod recipe;
 mod squad;
@@ -21,10 +24,13 @@ use torch::Device;
 
 use crate::recipe::edit;
 use crate::recipe::head::Head;
+use crate::run::annotator::Annotator;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::processes;
 use crate::run::seeds::{Run, SeedRun};
 use crate::text::predictor::{Columns, TextPredictor};
+use new_questions::NewQuestions;
+use new_sentences::NewSentences;
 use recipe::{Recipe, TaskConfig};
 use start::Start;
 use summary::Outcome;
@@ -62,6 +68,25 @@ impl Task {
             Self::Glue(task) => (task.about(), task.notes()),
             Self::Squad(task) => (task.about(), task.notes()),
             Self::Tags(task) => (task.about(), task.notes()),
+        }
+    }
+
+    /// Keeps in a run's folder what it begins with, and what its networks need beside their
+    /// tensors. Fails if the run began with something else.
+    fn keep(&self, start: &Start, run: &Path) -> Result<()> {
+        match self {
+            Self::Glue(task) => {
+                training::keep_began(&**task, start, run)?;
+                task.keep(start, run)
+            }
+            Self::Squad(task) => {
+                training::keep_began(&**task, start, run)?;
+                task.keep(start, run)
+            }
+            Self::Tags(task) => {
+                training::keep_began(&**task, start, run)?;
+                task.keep(start, run)
+            }
         }
     }
 
@@ -106,11 +131,11 @@ impl Experiment for Finetune {
 
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let (start, task) = self.opened.as_ref().context("the data are read before the run")?;
-        if let Task::Glue(task) = task {
-            task.keep(start, run.dir)?;
-        }
-        let outcomes = run.each_seed(|one| task.seed(&self.recipe, start, one), summary::line)?;
+        task.keep(start, run.dir)?;
         let (about, notes) = task.about();
+        run.say(&format!("data: {about}"));
+        notes.iter().for_each(|note| run.say(&format!("of the data: {note}")));
+        let outcomes = run.each_seed(|one| task.seed(&self.recipe, start, one), summary::line)?;
         let name = self.recipe.task.name();
         Ok(Findings {
             result: summary::result((&self.head, name), run, (&about, notes), &outcomes)?,
@@ -125,7 +150,11 @@ impl Experiment for Finetune {
         device: Device,
     ) -> Result<Box<dyn Predictor>> {
         let TaskConfig::Glue(config) = &self.recipe.task else {
-            bail!("{}: only classifiers can be shown new texts", self.head.name);
+            bail!(
+                "{}: its networks answer questions or tag words, and are no classifiers: tutor \
+                 predict alone shows them new files",
+                self.head.name
+            );
         };
         ensure!(
             !config.task.classes().is_empty(),
@@ -133,11 +162,7 @@ impl Experiment for Finetune {
             config.task.name(),
             seed.join(summary::PREDICTIONS).display()
         );
-        ensure!(
-            model.is_none_or(|model| model == training::FOLDER),
-            "there is one network in this run, {}",
-            training::FOLDER
-        );
+        training::check_model(model)?;
         let run = seed.parent().context("a seed's folder lies in that of its run")?;
         let named = (config.task.name().to_owned(), &*seed.join(training::FOLDER));
         let columns = match glue::pair_columns(config.task) {
@@ -148,6 +173,17 @@ impl Experiment for Finetune {
             },
             None => Columns::default(),
         };
-        Ok(Box::new(TextPredictor::of_run(named, &glue::folder(run), columns, device)?))
+        Ok(Box::new(TextPredictor::of_run(named, &kept::folder(run), columns, device)?))
+    }
+
+    fn annotator(&self, seed: &Path, model: Option<&str>) -> Result<Option<Box<dyn Annotator>>> {
+        if !matches!(self.recipe.task, TaskConfig::Glue(_)) {
+            training::check_model(model)?;
+        }
+        Ok(match &self.recipe.task {
+            TaskConfig::Glue(_) => None,
+            TaskConfig::Squad(config) => Some(Box::new(NewQuestions::of_seed(config, seed)?)),
+            TaskConfig::Tags(config) => Some(Box::new(NewSentences::of_seed(config, seed)?)),
+        })
     }
 }

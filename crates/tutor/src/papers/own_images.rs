@@ -32,6 +32,7 @@ use crate::images::source::ImageSource;
 use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::edit;
 use crate::recipe::head::Head;
+use crate::run::began::{self, Began};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
 use recipe::{FROZEN, Recipe, SPREAD};
@@ -93,6 +94,12 @@ impl Experiment for OwnImages {
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
         source.keep(run.dir)?;
+        if let Some(given) = &self.given {
+            let mut began = Began::default();
+            let meta = given.meta.iter().map(|(key, text)| format!("{key} {text:?}"));
+            began.add_weights("weights", given, meta);
+            began.keep(run.dir, began::FILE)?;
+        }
         // Reading the data is part of the first seed's time.
         let mut began = self.began;
         let outcomes = run.each_seed(

@@ -14,11 +14,13 @@ pub(crate) mod plan;
 mod recipe;
 mod section;
 mod seed;
+mod shared;
 mod start;
 mod student;
 mod summary;
 mod training;
 mod trial;
+mod written;
 
 use std::path::Path;
 use std::time::Instant;
@@ -71,15 +73,15 @@ impl Experiment for OwnTexts {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.began = Some(Instant::now());
-        self.recipe.data.anchor(dir)?;
-        self.parts = Some(Parts::open(&self.recipe.data)?);
+        self.recipe.anchor(dir)?;
+        self.parts = Some(Parts::open(&self.recipe.data, self.recipe.paraphrases())?);
         Ok(())
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let recipe = &self.recipe;
         let parts = self.parts.as_ref().context("the texts are read before the run")?;
-        parts.keep(run.dir)?;
+        parts.keep(run.dir, recipe.paraphrases())?;
         // Work without a training notices it, too.
         train::signals::install().context("cannot listen to signals")?;
         let source = Source::open(recipe, parts, run)?;
@@ -93,7 +95,7 @@ impl Experiment for OwnTexts {
             |outcome| outcome.seen().line(),
         )?;
         Ok(Findings {
-            result: summary::result(&self.head, recipe, run, &parts.notes, &outcomes)?,
+            result: summary::result((&self.head, recipe), run, parts, &outcomes)?,
             sections: section::sections(&outcomes),
         })
     }

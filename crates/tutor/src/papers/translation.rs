@@ -14,6 +14,7 @@ use toml::Table;
 
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
+use crate::run::began::{self, Began};
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::processes;
 use crate::run::seeds::Run;
@@ -71,6 +72,10 @@ impl Experiment for Translating {
         Ok(())
     }
 
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        Ok(self.recipe.data.missing(dir))
+    }
+
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.data = Some(self.recipe.data.open(dir)?);
         Ok(())
@@ -79,6 +84,9 @@ impl Experiment for Translating {
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let recipe = &self.recipe;
         let data = self.data.as_ref().context("sentences are opened before the run")?;
+        let mut began = Began::default();
+        data.add_to(&mut began);
+        began.keep(run.dir, began::FILE)?;
         let vocabulary = Vocabulary::make(run.dir, recipe, data)?;
         let threads = run.started.threads;
         let outcomes = run.each_seed(

@@ -22,6 +22,7 @@ use torch::Device;
 
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
+use crate::run::began::{self, Began};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::processes;
 use crate::run::seeds::Run;
@@ -130,8 +131,7 @@ impl Experiment for UdaText {
                     training::labeled(&self.recipe, &texts, labels, 1)?;
                 }
             }
-            false if dir.is_none() => missing.extend(text.open(None).err().map(|e| e.to_string())),
-            false => {}
+            false => missing.extend(text.missing(dir)),
         }
         for row in self.recipe.trainings()? {
             let why = start::missing(&row.recipe, dir);
@@ -164,12 +164,18 @@ impl Experiment for UdaText {
         let changes = Changes::of(&texts.unlabeled, policies, self.data.as_deref())?;
         let given = (&self.recipe, self.data.as_deref());
         let test = self.test(texts)?;
+        let mut began = Began::default();
+        texts.add_to(&mut began);
+        began.agree()?;
         let mut sources: BTreeMap<From, Source> = BTreeMap::new();
         for from in rows.iter().map(|row| row.recipe.start.from) {
             if let Entry::Vacant(place) = sources.entry(from) {
                 place.insert(Source::open(from, given, (texts, &test), run)?);
             }
         }
+        sources.values().for_each(|source| source.add_to(&mut began));
+        began.keep(run.dir, began::FILE)?;
+        changes.keep(run.dir)?;
         let root = run.dir.to_owned();
         let outcomes = run.each_seed(
             |one| seed::run(&rows, (texts, &changes), &mut sources, &root, one),

@@ -33,6 +33,12 @@ pub(crate) fn find(name: &str, with_data: bool) -> Result<String> {
     if let Some((_, text)) = RECIPES.iter().find(|(known, _)| known.replace('/', "-") == name) {
         return Ok((*text).to_owned());
     }
+    let of_run = Path::new(name).join("recipe.toml");
+    ensure!(
+        !of_run.is_file(),
+        "{name} is the folder of a run: name its recipe, {}",
+        of_run.display()
+    );
     ensure!(
         !Path::new(name).is_file(),
         "{name} is no recipe: the name of a recipe's file must end in .toml"
@@ -66,6 +72,15 @@ mod tests {
             assert!(!said(name).contains("did you mean"), "{}", said(name));
             assert!(said(name).contains("tutor list"), "{}", said(name));
         }
+    }
+
+    #[test]
+    fn the_folder_of_a_run_is_told_from_a_recipe() {
+        let run = tempfile::tempdir().expect("a folder");
+        std::fs::write(run.path().join("recipe.toml"), "").expect("written");
+        let name = run.path().to_str().expect("UTF-8");
+        let said = find(name, false).expect_err("a run").to_string();
+        assert!(said.ends_with("recipe.toml") && said.contains("folder of a run"), "{said}");
     }
 
     #[test]

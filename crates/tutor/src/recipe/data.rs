@@ -178,7 +178,10 @@ impl Folder {
         std::iter::once(("labeled", &self.labeled))
             .chain(others)
             .filter(|(_, path)| !is_there(path))
-            .map(|(key, path)| format!("data.{key}: {} is not there", path.display()))
+            .map(|(key, path)| {
+                let path = path.display();
+                format!("data.{key}: {path} is not there (--set data.{key}=PATH names another)")
+            })
             .collect()
     }
 

@@ -28,6 +28,11 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 impl ReadError {
+    /// Of a fault in what was written that its reader found itself, in a user's words.
+    pub(crate) fn told(told: String) -> Self {
+        Self { fault: String::new(), told }
+    }
+
     /// Whether it is that a value like this one is of the wrong type.
     pub(super) fn rejects(&self, value: &Value) -> bool {
         found_and_expected(&self.fault).is_some_and(|(found, _)| is(value, found))

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use report::{Report, RunResult};
 use torch::Device;
 
+use super::agreement;
 use super::cost::{Spent, peak_rss_bytes};
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
@@ -35,6 +36,12 @@ pub(crate) fn run(
     options: &Options<'_>,
 ) -> Result<(RunResult, PathBuf)> {
     let clock = Instant::now();
+    let program = option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned();
+    if let Some(group) = processes::group() {
+        let (quick, recipe) = (options.quick, experiment.to_toml()?);
+        agreement::on_start(&agreement::Start { program: program.clone(), quick, recipe })?;
+        experiment.shares(group.size())?;
+    }
     experiment.open(options.data)?;
     let absolute = |dir: &Path| std::path::absolute(dir).with_context(|| dir.display().to_string());
     let wanted = Started {
@@ -44,12 +51,9 @@ pub(crate) fn run(
         data: options.data.map(absolute).transpose()?,
         device: device_name(options.device),
         threads: torch::device::threads(),
-        program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
+        program,
     };
     let (text, head) = (experiment.to_toml()?, experiment.head());
-    if let Some(group) = processes::group() {
-        experiment.shares(group.size())?;
-    }
     let folder = match processes::is_first() {
         true => {
             let folder = RunFolder::open(options.out, head, &text, &wanted, options.fresh)?;
@@ -66,7 +70,7 @@ pub(crate) fn run(
         peak_rss_bytes: earlier.peak_rss_bytes.max(peak_rss_bytes()),
         peak_gpu_bytes: earlier.peak_gpu_bytes.max(torch::device::peak_memory(options.device)),
     };
-    let note = || {
+    let keep_spent = || {
         if let Err(error) = folder.note_spent(spent()) {
             tracing::warn!("{error:#}");
         }
@@ -76,7 +80,7 @@ pub(crate) fn run(
         device: options.device,
         recipe_text: &text,
         dir: &folder.dir,
-        progress: Progress::new(note),
+        progress: Progress::new(keep_spent),
     };
     let found = experiment.run(&mut run);
     match &found {
@@ -105,7 +109,9 @@ pub(crate) fn run(
     }
     // Before the result, which marks the run as finished: a finished run that nothing points at
     // would be lost.
-    folder.point_latest(options.out, &head.name)?;
+    if let Err(error) = folder.point_latest(options.out, &head.name) {
+        note(&format!("note: {error:#}; the run is in {}", folder.dir.display()));
+    }
     let report = Report { result: &result, sections: &sections, recipe_toml: &text };
     let page = report::write(&folder.dir, &report)?;
     Ok((result, page))

@@ -14,6 +14,7 @@ use toml::Table;
 use torch::Device;
 use torch::precision::Precision;
 
+use super::annotator::Annotator;
 use super::note::note;
 use super::sections::one_of;
 use super::seeds::Run;
@@ -81,6 +82,12 @@ pub(crate) trait Experiment {
         _device: Device,
     ) -> Result<Box<dyn Predictor>> {
         bail!("{}: its networks cannot be shown new samples", self.head().name)
+    }
+
+    /// The same of a run whose networks answer files in the form of their task, and tell no classes
+    /// apart; none for other runs.
+    fn annotator(&self, _seed: &Path, _model: Option<&str>) -> Result<Option<Box<dyn Annotator>>> {
+        Ok(None)
     }
 }
 

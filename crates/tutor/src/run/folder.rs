@@ -125,7 +125,8 @@ impl RunFolder {
         above.take_while(|dir| fs::remove_dir(dir).is_ok()).for_each(drop);
     }
 
-    /// Points `<out>/<paper>/latest` at this folder; `name` is the recipe's.
+    /// Points `<out>/<paper>/latest` at this folder; `name` is the recipe's. Fails, and leaves
+    /// nothing behind, if something else than a link is called so.
     pub(crate) fn point_latest(&self, out: &Path, name: &str) -> Result<()> {
         let (paper, row) = name.split_once('/').unwrap_or((name, ""));
         let paper = out.join(paper);
@@ -134,9 +135,16 @@ impl RunFolder {
         let target =
             Path::new(row).join(self.dir.file_name().context("a run's folder has a name")?);
         let _ = fs::remove_file(&temporary);
-        std::os::unix::fs::symlink(target, &temporary)
-            .and_then(|()| fs::rename(&temporary, &latest))
-            .with_context(|| format!("cannot point {} at the run", latest.display()))
+        let pointed = std::os::unix::fs::symlink(target, &temporary)
+            .and_then(|()| fs::rename(&temporary, &latest));
+        if pointed.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        let way_out = match latest.is_dir() && !latest.is_symlink() {
+            true => ": it is a folder: rename it, and the next run's link takes its place",
+            false => "",
+        };
+        pointed.with_context(|| format!("cannot point {} at the run{way_out}", latest.display()))
     }
 }
 
@@ -221,4 +229,44 @@ fn lock(dir: &Path) -> Result<FolderLock> {
             dir.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_called_latest_stays_and_nothing_is_left_beside_it() {
+        let out = tempfile::tempdir().expect("a folder");
+        let paper = out.path().join("paper");
+        let run = RunFolder {
+            dir: paper.join("row/2026"),
+            started: Started {
+                at: now(),
+                seeds: vec![1],
+                quick: false,
+                data: None,
+                device: "cpu".to_owned(),
+                threads: 1,
+                program: "1".to_owned(),
+            },
+            resumed: false,
+            _lock: None,
+            _passing: None,
+        };
+        fs::create_dir_all(&run.dir).expect("made");
+        fs::create_dir(paper.join("latest")).expect("made");
+        let error = run.point_latest(out.path(), "paper/row").expect_err("a folder").to_string();
+        assert!(error.contains("it is a folder: rename it"), "{error}");
+        let mut names: Vec<_> = fs::read_dir(&paper)
+            .expect("it")
+            .map(|entry| entry.expect("one").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["latest", "row"]);
+        fs::remove_dir(paper.join("latest")).expect("removed");
+        run.point_latest(out.path(), "paper/row").expect("a link");
+        run.point_latest(out.path(), "paper/row").expect("another in its place");
+        assert_eq!(fs::read_link(paper.join("latest")).expect("it"), Path::new("row/2026"));
+    }
 }

@@ -29,6 +29,28 @@ pub(crate) fn join() -> Result<()> {
     Ok(())
 }
 
+/// What a launcher says of this process, where it has started several that need not meet.
+pub(crate) fn launched() -> Result<Option<Rendezvous>> {
+    let variable = |name: &str| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+        value.or_else(|| (name == "MASTER_ADDR").then(|| "localhost".to_owned()))
+    };
+    Ok(Rendezvous::from_vars(variable)?)
+}
+
+/// Refuses a command that trains in one process where a launcher has started several; `instead` is
+/// what they can do, as a sentence with a space before it.
+pub(crate) fn alone(command: &str, instead: &str) -> Result<()> {
+    let Some(Rendezvous { size, launcher, .. }) = launched()? else { return Ok(()) };
+    let variables = launcher.map_or(String::new(), |launcher| {
+        format!(" ({} and {} are set)", launcher.rank, launcher.size)
+    });
+    bail!(
+        "`tutor {command}` trains in one process, and this is one of {size}{variables}, each of \
+         which would do the whole work: start it without a launcher, or unset both.{instead}"
+    )
+}
+
 /// The processes that run this together, if there are several.
 pub(crate) fn group() -> Option<Group> {
     GROUP.with(|known| known.borrow().clone())
@@ -152,19 +174,24 @@ pub(crate) fn check_device(device: Device) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::TcpListener;
+    use std::sync::Arc;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
 
-    /// What two processes (threads here) are told of what each of them found, rank 0 first.
-    fn compared(own: [&'static str; 2]) -> Vec<Result<(), String>> {
+    /// What two processes (threads here) that have joined find, rank 0 first.
+    pub(in crate::run) fn in_two_processes<T: Send + 'static>(
+        find: impl Fn(usize) -> T + Send + Sync + 'static,
+    ) -> [T; 2] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
-        let process = |(rank, own)| {
+        let find = Arc::new(find);
+        let process = |rank| {
+            let find = find.clone();
             thread::spawn(move || {
                 let rendezvous = Rendezvous {
                     host: "127.0.0.1".to_owned(),
@@ -179,13 +206,20 @@ mod tests {
                 };
                 let group = Group::join(&rendezvous).expect("joined");
                 GROUP.with(|known| *known.borrow_mut() = Some(group.clone()));
-                let found = as_first("rows that can be run", own, "bring the weights there too");
+                let found = find(rank);
                 group.barrier().expect("both get here");
-                found.map_err(|error| error.to_string())
+                found
             })
         };
-        let processes: Vec<_> = (0..).zip(own).map(process).collect();
-        processes.into_iter().map(|process| process.join().expect("no panic")).collect()
+        [0, 1].map(process).map(|process| process.join().expect("no panic"))
+    }
+
+    /// What two processes are told of what each of them found, rank 0 first.
+    fn compared(own: [&'static str; 2]) -> [Result<(), String>; 2] {
+        in_two_processes(move |rank| {
+            let found = as_first("rows that can be run", own[rank], "bring the weights there too");
+            found.map_err(|error| error.to_string())
+        })
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl Stage<'_> {
         if self.config.steps == 0 {
             // Given weights, taken as they are.
             let model = task.finish(objective)?;
+            processes::broadcast_all(model.params().tensors())?;
             let cost = StageCost::default();
             if writes {
                 stage.finish(model.params(), &cost)?;

@@ -15,7 +15,7 @@ use data_pipeline::digest::Digest;
 use data_pipeline::text::{Layout, Sequence, TextSet, TextView, Texts, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use super::paraphrased::Paraphrased;
+use super::paraphrased::{self, Paraphrased};
 
 /// A change of a text. Words that are not replaced, and what stands between them, stay as they are
 /// spelled; those of the unlabelled texts that replace others are in lower case without accents.
@@ -186,23 +186,51 @@ impl Changes {
         data: Option<&Path>,
     ) -> Result<Self> {
         let policies: Vec<&TextPolicy> = policies.into_iter().collect();
+        let mut paraphrases = HashMap::new();
+        for file in policies.iter().filter_map(|policy| policy.file(data)) {
+            if let Entry::Vacant(place) = paraphrases.entry(file) {
+                let read = Arc::new(Paraphrased::read(place.key(), unlabeled)?);
+                place.insert(read);
+            }
+        }
+        Ok(Self::counted(unlabeled, &policies, paraphrases, data))
+    }
+
+    /// The same of a single policy, with the paraphrases that were read if it draws from some: they
+    /// may be of more texts than these, or of fewer.
+    pub(crate) fn with(
+        unlabeled: &TextSet,
+        policy: &TextPolicy,
+        paraphrased: Option<Arc<Paraphrased>>,
+    ) -> Self {
+        let paraphrases = policy.file(None).zip(paraphrased).into_iter().collect();
+        Self::counted(unlabeled, &[policy], paraphrases, None)
+    }
+
+    fn counted(
+        unlabeled: &TextSet,
+        policies: &[&TextPolicy],
+        paraphrases: HashMap<PathBuf, Arc<Paraphrased>>,
+        data: Option<&Path>,
+    ) -> Self {
         let texts = || unlabeled.examples().iter().map(|example| &example.texts);
         let statistics = Arc::new(TfIdf::of(texts().map(|texts| all_words(texts).0)));
         // Texts come again in every epoch: their words are found once.
         let again = policies.iter().any(|policy| matches!(policy, TextPolicy::TfIdf { .. }));
         let look_up = |texts| (LookedUp::name(texts), LookedUp::of(texts, &statistics));
         let looked_up = Arc::new(texts().filter(|_| again).map(look_up).collect());
-        let mut paraphrases = HashMap::new();
-        for file in policies.into_iter().filter_map(|policy| policy.file(data)) {
-            if let Entry::Vacant(place) = paraphrases.entry(file) {
-                let read = Arc::new(Paraphrased::read(place.key(), unlabeled)?);
-                place.insert(read);
-            }
-        }
-        Ok(Self { statistics, looked_up, paraphrases, data: data.map(Path::to_owned) })
+        Self { statistics, looked_up, paraphrases, data: data.map(Path::to_owned) }
     }
 
-    /// The view of a policy that was given to [`of`](Self::of), with this tokenizer.
+    /// Keeps in a run's folder which paraphrases it draws from, or makes sure that they are those
+    /// that it began with.
+    pub(crate) fn keep(&self, dir: &Path) -> Result<()> {
+        let all = self.paraphrases.iter().map(|(path, read)| (path.as_path(), &**read));
+        paraphrased::keep(dir, all)
+    }
+
+    /// The view of a policy that was given to [`of`](Self::of) or [`with`](Self::with), with this
+    /// tokenizer.
     pub(crate) fn view(&self, policy: &TextPolicy, tokenizer: &Tokenizer) -> TextView {
         match *policy {
             TextPolicy::None {} => TextView::Plain,

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use data_pipeline::digest::Digest;
 use data_pipeline::text::read::all_lines;
 use serde::{Deserialize, Serialize};
 
 use super::phrases;
+use crate::run::began::Began;
 
 /// Where sentences and their translations come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,16 @@ pub(crate) struct Parallel {
     pub(crate) tests: Vec<Part>,
 }
 
+impl Parallel {
+    /// Adds them to what a run began with.
+    pub(crate) fn add_to(&self, began: &mut Began) {
+        for Part { name, pairs } in [&self.train, &self.validation].into_iter().chain(&self.tests) {
+            let digest = Digest::of_lines(pairs.iter().map(|pair| format!("{pair:?}")));
+            began.add(name, format!("sentences of {name}"), digest);
+        }
+    }
+}
+
 /// Synthetic sentences to train on, and for each of the other two parts.
 const PHRASES: [usize; 2] = [4_000, 200];
 
@@ -74,15 +86,7 @@ impl ParallelConfig {
         let found = match self {
             ParallelConfig::Phrases {} => embedded(),
             ParallelConfig::Files { folder, languages, train, validation, tests } => {
-                let folder = match (folder.is_absolute(), dir) {
-                    (true, _) => folder.clone(),
-                    (false, Some(dir)) => dir.join(folder),
-                    (false, None) => bail!(
-                        "{} is not embedded: name the folder that holds it with --data DIR or \
-                         $TUTOR_DATA",
-                        folder.display()
-                    ),
-                };
+                let folder = below(folder, dir)?;
                 let read = |part: &String| read(&folder, part, languages);
                 let tests = tests.iter().map(read).collect::<Result<_>>()?;
                 let (mut train, validation) = (read(train)?, read(validation)?);
@@ -113,6 +117,48 @@ impl ParallelConfig {
         );
         Ok(Parallel { about, ..found })
     }
+
+    /// Which of their files are not there, a sentence each; none is read. `dir` is as for
+    /// [`open`](Self::open).
+    pub(crate) fn missing(&self, dir: Option<&Path>) -> Vec<String> {
+        let ParallelConfig::Files { folder, languages, train, validation, tests } = self else {
+            return Vec::new();
+        };
+        let folder = match below(folder, dir) {
+            Ok(folder) => folder,
+            Err(error) => return vec![error.to_string()],
+        };
+        let parts = [train, validation].into_iter().chain(tests);
+        parts
+            .flat_map(|part| languages.iter().map(move |language| (part, language)))
+            .filter_map(|(part, language)| file(&folder, part, language).err())
+            .map(|error| error.to_string())
+            .collect()
+    }
+}
+
+/// Where a folder of a recipe is.
+fn below(folder: &Path, dir: Option<&Path>) -> Result<PathBuf> {
+    match (folder.is_absolute(), dir) {
+        (true, _) => Ok(folder.to_owned()),
+        (false, Some(dir)) => Ok(dir.join(folder)),
+        (false, None) => bail!(
+            "{} is not embedded: name the folder that holds it with --data DIR or $TUTOR_DATA",
+            folder.display()
+        ),
+    }
+}
+
+/// The file of a part in a language.
+fn file(folder: &Path, part: &str, language: &str) -> Result<PathBuf> {
+    let plain = folder.join(format!("{part}.{language}"));
+    let packed = ["", ".gz", ".zst"].map(|end| {
+        let mut name = plain.clone().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    });
+    let path = packed.into_iter().find(|path| path.is_file());
+    path.with_context(|| format!("{} is not there, packed (.gz, .zst) or not", plain.display()))
 }
 
 fn embedded() -> Parallel {
@@ -133,16 +179,7 @@ fn embedded() -> Parallel {
 /// Reads a part, with all its pairs.
 fn read(folder: &Path, part: &str, languages: &[String; 2]) -> Result<Part> {
     let lines = |language: &String| -> Result<(PathBuf, Vec<String>)> {
-        let plain = folder.join(format!("{part}.{language}"));
-        let packed = ["", ".gz", ".zst"].map(|end| {
-            let mut name = plain.clone().into_os_string();
-            name.push(end);
-            PathBuf::from(name)
-        });
-        let path = packed.into_iter().find(|path| path.is_file());
-        let path = path.with_context(|| {
-            format!("{} is not there, packed (.gz, .zst) or not", plain.display())
-        })?;
+        let path = file(folder, part, language)?;
         let lines = all_lines(&path)?;
         Ok((path, lines))
     };

@@ -120,8 +120,8 @@ impl Columns {
     }
 
     /// Texts whose labels, if there are any, are not read: of the column of texts, or of the one
-    /// with a usual name where a table has no such column; pairs of their columns alone. The set
-    /// knows `classes` all the same.
+    /// with a usual name where a table has no such column, and pairs alike. The set knows `classes`
+    /// all the same.
     pub(crate) fn bare(&self, path: &Path, classes: &[String]) -> Result<TextSet> {
         let classes = Some(classes.to_vec());
         let reader = OwnTexts { classes, ..self.reader() };
@@ -243,14 +243,14 @@ impl TextPredictor {
             (Family::Electra, HeadForm::Electra) => "ElectraForSequenceClassification",
             (Family::Bert, HeadForm::Pooler) => "BertForSequenceClassification",
             (family, form) => bail!(
-                "{}: transformers has no classifier of {} with the head {form:?}; train it with \
-                 form=\"{}\"",
+                "{}: transformers has no classifier of {} with the head {form:?}; train one with \
+                 form = \"{}\" in the recipe (in [task] where tutor finetune wrote it: task.form)",
                 self.0.name,
                 family.prefix(),
                 if family == Family::Bert { "pooler" } else { "electra" }
             ),
         };
-        let labels = Some(self.0.kept.classes.clone());
+        let labels = Ok(Some(self.0.kept.classes.clone()));
         let config =
             HubConfig { labels, pad: *pad, ..HubConfig::new(encoder.clone(), architecture) };
         let layout = self.0.kept.layout;

@@ -18,6 +18,7 @@ use super::classifier::TextClassifier;
 use super::hub_note::HubNote;
 use super::predictor::{Columns, Kept, Parts, TextPredictor};
 use crate::recipe::paths::{from_anywhere, utf8};
+use crate::run::began::Began;
 use crate::run::stage::Trained;
 
 /// Whether what was asked for is a network of texts, if only by what it says of itself: it may be
@@ -75,7 +76,12 @@ fn of_run(run: &Path) -> Result<PathBuf> {
     found.sort();
     match &found[..] {
         [one] => Ok(one.clone()),
-        [] => bail!("{} holds no pre-trained network of texts", run.display()),
+        [] => bail!(
+            "{run} holds no pre-trained network of texts: name a run of `tutor pretrain`, or a \
+             folder of the Hugging Face hub; `tutor export {run} --hub FOLDER` makes one of a \
+             network that tells texts apart",
+            run = run.display()
+        ),
         more => {
             let names: Vec<String> = more.iter().map(|path| path.display().to_string()).collect();
             bail!("{} holds several networks: name one of {}", run.display(), names.join(", "))
@@ -96,7 +102,16 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
         "{asked}: these are weights of a net for pictures; name one of texts, BERT or ELECTRA (`tutor \
          weights list`)"
     );
-    let checkpoint = Checkpoint::open(asked, &places)?;
+    let checkpoint = Checkpoint::open(asked, &places).map_err(|error| {
+        let folder = Path::new(asked);
+        match folder.is_dir() && !folder.join("config.json").exists() {
+            true => anyhow!(
+                "{asked} is no folder of the Hugging Face hub (no config.json): name one that has \
+                 it, beside the weights and the tokenizer"
+            ),
+            false => error.into(),
+        }
+    })?;
     // Before memory is taken for what may be another network.
     checkpoint.fits()?;
     let path = find(asked, &places)?.path;
@@ -105,6 +120,22 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     let rows = checkpoint.config.encoder.vocabulary as usize;
     tokenizer.check_fits(rows).with_context(|| folder.display().to_string())?;
     Ok((checkpoint, tokenizer))
+}
+
+/// Whether a network was made to encode a text as the mean of its tokens: it has
+/// sentence-transformers' `modules.json` beside it, or the catalogue says so.
+pub(crate) fn is_sentence_encoder(checkpoint: &Checkpoint) -> bool {
+    let Some(folder) = checkpoint.weights.source.parent() else { return false };
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    folder.join("modules.json").is_file()
+        || catalog::text_net(&name).is_some_and(|net| net.sentence_encoder)
+}
+
+/// Adds to what a run began with which network and tokenizer it starts from.
+pub(crate) fn add_to(began: &mut Began, checkpoint: &Checkpoint, tokenizer: &Tokenizer) {
+    let HubConfig { encoder, pad, .. } = &checkpoint.config;
+    let beside = [format!("{encoder:?} {pad}"), tokenizer.digest().to_string()];
+    began.add_weights("weights or their vocabulary", &checkpoint.weights, beside);
 }
 
 /// Why a published network, by its file of weights, reads no more tokens than
@@ -146,6 +177,16 @@ fn independent(problem: Option<ProblemType>, outputs: usize) -> Result<Option<&'
     })
 }
 
+/// Fails if two classes have one name, by which they could not be told from each other.
+fn refuse_equal(classes: &[String], said_by: &str) -> Result<()> {
+    for (i, name) in classes.iter().enumerate() {
+        if let Some(other) = classes[..i].iter().position(|other| other.trim() == name.trim()) {
+            bail!("{said_by}: classes {other} and {i} are both called {name}: name them apart");
+        }
+    }
+    Ok(())
+}
+
 /// How texts become sequences for a network of so many positions, as its tokenizer's files say.
 fn usual(tokenizer: &Tokenizer, positions: usize) -> Layout {
     let longest = positions.min(512).min(tokenizer.longest().unwrap_or(usize::MAX));
@@ -179,15 +220,25 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
              text, {way_out}"
         );
     }
-    let classes = match (names, labels) {
-        (Names::Given(names), _) if !names.is_empty() => names.to_vec(),
-        (_, Some(labels)) => labels,
-        (Names::OwnOrNumbered, None) => (0..count).map(|i| format!("LABEL_{i}")).collect(),
-        (Names::Given(_), None) => bail!(
+    let (said_by, classes) = match (names, labels) {
+        (Names::Given(names), _) if !names.is_empty() => ("--label-map".to_owned(), names.to_vec()),
+        (_, Ok(Some(labels))) => (format!("the config.json of {asked}"), labels),
+        (Names::OwnOrNumbered, Ok(None)) => {
+            (String::new(), (0..count).map(|i| format!("LABEL_{i}")).collect())
+        }
+        (Names::Given(_), Ok(None)) => bail!(
             "{asked} does not say what its {} mean, which are called LABEL_0, ...: say it with \
              --label-map, in their order",
             counted(count, "class")
         ),
+        (Names::Given(_), Err(fault)) => bail!(
+            "the config.json of {asked}: {fault}: mend it, or say with --label-map what its {} \
+             mean, in their order",
+            counted(count, "class")
+        ),
+        (Names::OwnOrNumbered, Err(fault)) => {
+            bail!("the config.json of {asked}: {fault}: mend it, in the order of the outputs")
+        }
     };
     ensure!(
         classes.len() == count,
@@ -196,6 +247,7 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
         if classes.len() == 1 { "1 is".to_owned() } else { format!("{} are", classes.len()) },
         classes.join(", ")
     );
+    refuse_equal(&classes, &said_by)?;
     let positions = encoder.positions as usize;
     let folder = checkpoint.weights.source.parent().unwrap_or(Path::new("."));
     let note = HubNote::read(folder)?;
@@ -228,7 +280,9 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use electra::EncoderConfig;
     use serde_json::json;
+    use weights::StateDict;
 
     use super::*;
 
@@ -241,6 +295,30 @@ mod tests {
         assert!(said(None, 1).is_some_and(|why| why.contains("single output")));
         let error = independent(Some(ProblemType::Regression), 1).expect_err("no class");
         assert!(error.to_string().contains("1 quantity (`problem_type` is regression)"), "{error}");
+    }
+
+    #[test]
+    fn sentence_encoders_say_so_beside_them_or_in_the_catalogue() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let is_one = |folder: &str| {
+            let source = dir.path().join(folder).join("model.safetensors");
+            let weights = StateDict { source, ..StateDict::default() };
+            let config = HubConfig::new(EncoderConfig::tiny().bert(), "BertModel");
+            is_sentence_encoder(&Checkpoint { config, weights })
+        };
+        assert!(is_one("all-MiniLM-L6-v2"), "as it is fetched");
+        assert!(!is_one("bert"));
+        std::fs::create_dir(dir.path().join("bert")).expect("a folder");
+        std::fs::write(dir.path().join("bert/modules.json"), "[]").expect("written");
+        assert!(is_one("bert"));
+    }
+
+    #[test]
+    fn two_classes_have_two_names() {
+        let fault = |names: [&str; 3]| refuse_equal(&names.map(str::to_owned), "--label-map");
+        assert!(fault(["a", "b", "A"]).is_ok());
+        let error = fault(["pos", "neg", "pos "]).expect_err("one name").to_string();
+        assert!(error.contains("--label-map: classes 0 and 2 are both called pos"), "{error}");
     }
 
     #[test]

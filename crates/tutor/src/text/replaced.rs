@@ -16,7 +16,8 @@ pub(crate) struct Discriminator {
     encoder: Encoder,
     head: ReplacedHead,
     tokenizer: Tokenizer,
-    positions: usize,
+    /// Tokens of a sequence at most.
+    longest: usize,
     device: Device,
 }
 
@@ -33,6 +34,12 @@ pub(crate) struct Judged {
 
 /// Sequences of a batch.
 const BATCH: usize = 16;
+
+/// Tokens that a network of so many positions reads at once: it may have more positions than it
+/// has learned.
+fn longest(positions: usize, tokenizer: &Tokenizer) -> usize {
+    positions.min(tokenizer.longest().unwrap_or(positions))
+}
 
 impl Discriminator {
     /// A published one, or that of a run of pre-training.
@@ -51,15 +58,15 @@ impl Discriminator {
             (encoder, ReplacedHead::new(scope, &config.encoder))
         });
         checkpoint.load(&params, Heads::Keep)?;
-        let positions = config.encoder.positions as usize;
-        ensure!(positions > 2, "{asked} has {positions} positions, too few for a text");
-        Ok(Self { encoder, head, tokenizer, positions, device })
+        let longest = longest(config.encoder.positions as usize, &tokenizer);
+        ensure!(longest > 2, "{asked} reads {longest} tokens, too few for a text");
+        Ok(Self { encoder, head, tokenizer, longest, device })
     }
 
-    /// What it says of each token; a text that is longer than its positions is shown in parts.
+    /// What it says of each token; a text of more tokens than it reads is shown in parts.
     pub(crate) fn judge(&self, text: &str) -> Result<Vec<Judged>> {
         let pieces = self.tokenizer.pieces(text)?;
-        let parts: Vec<&[Piece]> = pieces.chunks(self.positions - 2).collect();
+        let parts: Vec<&[Piece]> = pieces.chunks(self.longest - 2).collect();
         let sequence = |part: &&[Piece]| {
             let ids: Vec<u32> = part.iter().map(|piece| piece.id).collect();
             Sequence::new(&ids, &[], self.tokenizer.specials())
@@ -85,5 +92,26 @@ impl Discriminator {
             Ok(Judged { token, start, end, probability })
         })
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_that_were_never_learned_are_not_used() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        };
+        write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n");
+        for (config, wanted) in
+            [("{}", 64), (r#"{"model_max_length": 16}"#, 16), (r#"{"model_max_length": 128}"#, 64)]
+        {
+            write("tokenizer_config.json", config);
+            let tokenizer = Tokenizer::open(dir.path()).expect("a tokenizer");
+            assert_eq!(longest(64, &tokenizer), wanted, "{config}");
+        }
     }
 }

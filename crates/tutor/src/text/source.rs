@@ -1,6 +1,6 @@
 //! Texts to learn from: running text without labels, and labelled ones.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -73,9 +73,23 @@ impl TextConfig {
             TextConfig::Reviews { set, on_bad } => reviews(*set, dir, *on_bad),
         }
     }
+
+    /// What of them is not there, in words; nothing is read. `dir` is as for [`open`](Self::open).
+    pub(crate) fn missing(&self, dir: Option<&Path>) -> Option<String> {
+        let set = match self {
+            TextConfig::Addresses { .. } | TextConfig::Topics {} => return None,
+            TextConfig::Imdb { .. } => Reviews::Imdb,
+            TextConfig::Reviews { set, .. } => *set,
+        };
+        match folder_of(set, dir) {
+            Ok(folder) => set.missing(&folder).map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
 }
 
-fn reviews(set: Reviews, dir: Option<&Path>, on_bad: OnBadInput) -> Result<Texts> {
+/// The folder of a set: below the folder of all data, or that itself.
+fn folder_of(set: Reviews, dir: Option<&Path>) -> Result<PathBuf> {
     let name = set.name();
     let dir = dir.with_context(|| {
         format!(
@@ -85,7 +99,11 @@ fn reviews(set: Reviews, dir: Option<&Path>, on_bad: OnBadInput) -> Result<Texts
         )
     })?;
     let below = dir.join(name);
-    let folder = if below.is_dir() { below } else { dir.to_owned() };
+    Ok(if below.is_dir() { below } else { dir.to_owned() })
+}
+
+fn reviews(set: Reviews, dir: Option<&Path>, on_bad: OnBadInput) -> Result<Texts> {
+    let (name, folder) = (set.name(), folder_of(set, dir)?);
     let read = |part| set.read(&folder, part, on_bad);
     let (labeled, test, all) = (read(Part::Train)?, read(Part::Test)?, read(Part::Extra)?);
     let document = |example: &Example| -> Document { sentences(&example.texts.a) };

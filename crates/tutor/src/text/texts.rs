@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
+use data_pipeline::digest::Digest;
 use data_pipeline::text::{Example, Target, TextSet};
 
+use crate::run::began::Began;
 use crate::run::seeds;
 
 /// Open texts.
@@ -23,6 +25,21 @@ pub(crate) struct Texts {
     pub(crate) unlabeled: Arc<TextSet>,
     /// Labelled texts for the result.
     pub(crate) test: Arc<TextSet>,
+}
+
+impl Texts {
+    /// Adds them to what a run began with.
+    pub(crate) fn add_to(&self, began: &mut Began) {
+        for (name, set) in
+            [("labelled", &self.labeled), ("unlabelled", &*self.unlabeled), ("test", &*self.test)]
+        {
+            let examples = set.examples().iter().map(|example| format!("{example:?}"));
+            began.add(name, format!("{name} texts"), Digest::of_lines(examples));
+        }
+        let documents = self.running.iter().chain(&self.held_out);
+        let documents = Digest::of_lines(documents.map(|document| format!("{document:?}")));
+        began.add("running", "texts to pre-train on", documents);
+    }
 }
 
 /// The sentences of a document.

@@ -158,6 +158,12 @@ fn an_export_is_scored_as_its_run_is() {
         assert!(of_run.contains(said), "{said}: {of_run}");
     }
     assert!(of_run.contains("\n  red ") && of_run.contains("\n  blue "), "{of_run}");
+    // No judge of texts: that is said before it is asked what its classes mean.
+    run(dir, &["rate", "init", "study.db"]);
+    let error = refused(dir, &["rate", "judge", "study.db", "eye", "--run", latest]);
+    assert!(error.contains("is shown images, and responses are texts"), "{error}");
+    let error = refused(dir, &["run", latest]);
+    assert!(error.contains("is the folder of a run: name its recipe, "), "{error}");
     // Without the run, and what it learned from.
     for gone in ["runs", "labeled"] {
         fs::rename(dir.join(gone), dir.join(format!("{gone}-away"))).expect("moved");

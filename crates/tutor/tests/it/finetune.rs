@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::annotations::{new_questions, new_sentences};
 use crate::tutor::{killed, refused, result, run, run_folder};
 
 /// The vocabulary of the small networks.
@@ -172,6 +173,9 @@ fn a_network_learns_the_task_and_labels_other_texts() {
     let labels = fs::read_to_string(dir.path().join("labels.csv")).expect("labels");
     let said: Vec<&str> = labels.lines().skip(1).collect();
     assert!(said[0].contains(",1,") && said[1].contains(",0,"), "{labels}");
+    // Transformers has no ELECTRA with a linear head.
+    let said = refused(dir.path(), &["export", &run_dir, "--hub", "hub"]);
+    assert!(said.contains("form = \"electra\"") && said.contains("task.form"), "{said}");
 }
 
 /// Questions about two films: one has no answer.
@@ -241,6 +245,7 @@ fn questions_are_answered_and_scored_as_the_official_script_does() {
     for key in ["exact", "f1", "HasAns_f1", "best_exact_thresh", "best_f1", "best_f1_thresh"] {
         assert!(eval[key].is_number(), "{key}: {eval}");
     }
+    new_questions(dir.path(), &folder);
 }
 
 #[test]
@@ -266,6 +271,44 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         assert_eq!(read(&whole).expect("whole"), read(&broken).expect("broken"), "{file}");
     }
     assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+}
+
+/// Seeds of one run have the same data and weights, however often it is started.
+#[test]
+fn a_run_goes_on_with_the_data_and_weights_that_it_began_with() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    glue(dir);
+    network(dir, "bert_tf");
+    let task = ["glue", "--task", "sst-2", "--data", "glue", "--max-length", "12"];
+    let arguments = finetune(&task, "bert_tf", "2");
+    let folder = run_folder(dir, &run(dir, &arguments));
+    fs::remove_file(folder.join("result.json")).expect("unfinished");
+    let kept = fs::read(folder.join("text/vocabulary/tokenizer.json")).expect("a vocabulary");
+    for (file, from, to, what) in [
+        ("glue/SST-2/dev.tsv", "a bad film\t0", "a bad film\t1", "examples of SST-2/dev are"),
+        ("glue/SST-2/train.tsv", "it was bad\t0\n", "", "examples to learn from are"),
+        ("glue/SST-2/test.tsv", "0\tgood", "0\tbad", "examples of SST-2/test are"),
+        ("bert_tf/vocab.txt", "yes\nno\n", "no\nyes\n", "weights or their vocabulary are"),
+    ] {
+        let path = dir.join(file);
+        let before = fs::read_to_string(&path).expect(file);
+        assert!(before.contains(from), "{before}");
+        fs::write(&path, before.replace(from, to)).expect("written");
+        let said = refused(dir, &arguments);
+        let words = format!("the {what} no longer those with which ");
+        assert!(said.contains(&words) && said.contains("--fresh"), "{file}: {said}");
+        fs::write(&path, before).expect("written");
+    }
+    let vocabulary = fs::read(folder.join("text/vocabulary/tokenizer.json")).expect("it");
+    assert!(vocabulary == kept, "nothing is written before that");
+    // A run that an earlier version began goes on with what is there.
+    fs::remove_file(folder.join("began.json")).expect("removed");
+    assert_eq!(
+        run_folder(dir, &run(dir, &arguments)).canonicalize().ok(),
+        folder.canonicalize().ok()
+    );
+    assert!(folder.join("began.json").is_file());
 }
 
 #[test]
@@ -295,10 +338,47 @@ fn words_are_tagged() {
         text.starts_with("no O O\nfilms B-FILM B-FILM\nwas O O\ngood B-GOOD B-GOOD\n\n"),
         "{text}"
     );
-    // A tag that was never learned.
+    new_sentences(dir.path(), &folder);
+    // A tag that was never learned is a span that is missed.
+    let text = "film NN B-NEW\nwas V O\n\nfilms NN B-FILM\n";
+    fs::write(dir.path().join("eng.testa"), text).expect("written");
+    let folder = run_folder(dir.path(), &run(dir.path(), &finetune(&task, "electra_tf", "1")));
+    let result = crate::tutor::result(&folder);
+    let notes = result["notes"].to_string();
+    assert!(notes.contains("not learned and never predicted, of 1 word: B-NEW"));
+    assert!(notes.contains("eng.train: words are from column 1 and tags from the last column"));
+    assert!(result["rows"].to_string().contains("test F1 of NEW"), "{}", result["rows"]);
+    let text = fs::read_to_string(folder.join("seed-1/predictions/predictions.txt")).expect("it");
+    assert!(text.starts_with("film B-NEW "), "{text}");
+    // A file without any that was learned is another one.
     fs::write(dir.path().join("eng.testa"), "film NN B-NEW\n").expect("written");
     let said = refused(dir.path(), &finetune(&task, "electra_tf", "1"));
     assert!(said.contains("eng.testa") && said.contains("B-NEW"), "{said}");
+}
+
+/// In CoNLL-U numbers stand first, and what is called miscellaneous last.
+#[test]
+fn words_and_tags_are_in_the_columns_that_are_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    network(dir.path(), "electra_tf");
+    let row =
+        |n: u32, word: &str, tag: &str| format!("{n}\t{word}\tx\t{tag}\tX\t_\t0\troot\t_\t_\n");
+    let text = format!("# sent_id = 1\n{}{}\n", row(1, "the", "DET"), row(2, "film", "NOUN"));
+    fs::write(dir.path().join("en.conllu"), text).expect("written");
+    let task = ["tag", "--train", "en.conllu", "--test", "en.conllu", "--max-length", "12"];
+    let said = refused(dir.path(), &finetune(&task, "electra_tf", "1"));
+    assert!(said.contains("column 1 holds numbers") && said.contains("--word-column 2"), "{said}");
+    let columns = ["--word-column", "2", "--tag-column", "4"];
+    let named = [&finetune(&task, "electra_tf", "1")[..], &columns].concat();
+    let recipe = run(dir.path(), &[&["check"], &named[..]].concat());
+    assert!(recipe.contains("word = 1\n") && recipe.contains("tag = 3\n"), "{recipe}");
+    let folder = run_folder(dir.path(), &run(dir.path(), &named));
+    let notes = result(&folder)["notes"].to_string();
+    let said = "words are from column 2 and tags from column 4, such as the with DET";
+    assert!(notes.contains(said), "{notes}");
+    let same = [&finetune(&task, "electra_tf", "1")[..], &["--tag-column", "1"]].concat();
+    let said = refused(dir.path(), &same);
+    assert!(said.contains("task.tag: is the column of the words"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::folders::folders;
-use crate::tutor::{call, command, refused, result, run, run_folder};
+use crate::tutor::{began_with_another, call, command, refused, result, run, run_folder};
 
 /// Seconds that the runs may take.
 const SECONDS: f64 = 12.0;
@@ -291,5 +291,7 @@ fn with_few_steps_the_labels_alone_are_kept() {
         let measured = rows.iter().find(row).expect("its row")["mean"].as_f64().expect("it");
         let told = format!("accuracy {measured:.2} %");
         assert!(named.contains(&told), "{told} in {named}");
+        let said = began_with_another(dir, Path::new(folder), &steps, "weights");
+        assert!(said.contains("the weights are no longer those"), "{said}");
     }
 }

@@ -15,25 +15,40 @@ const PORT: &str = "29517";
 /// Two namespaces with a cable between them, which are gone when this is.
 struct Machines {
     names: [String; 2],
-    /// The first two numbers of their addresses: tests run at the same time.
-    net: String,
+    /// Their addresses in the network between them.
+    addresses: [String; 2],
+}
+
+/// By what two machines reach each other.
+#[derive(Clone, Copy, PartialEq)]
+enum Network {
+    IPv4,
+    /// Without an address of IPv4, but for that of each machine itself.
+    IPv6,
 }
 
 impl Machines {
     /// Nothing where they cannot be made here, which is said on stderr.
+    /// Tests, which run at the same time, have numbers.
     #[expect(clippy::print_stderr, reason = "a test that was left out must be seen")]
-    fn new(test: u8) -> Option<Self> {
+    fn new(test: u8, network: Network) -> Option<Self> {
         let names = ["a", "b"].map(|end| format!("tutor-{}-{test}-{end}", std::process::id()));
-        let machines = Self { names, net: format!("10.{test}.77") };
+        let addresses = [1, 2].map(|at| match network {
+            Network::IPv4 => format!("10.{test}.77.{at}"),
+            Network::IPv6 => format!("fd77:{test}::{at}"),
+        });
+        let machines = Self { names, addresses };
         let [a, b] = &machines.names;
         let cable = format!("link add c0 netns {a} type veth peer name c0 netns {b}");
         let made = machines.names.iter().all(|name| ip(&format!("netns add {name}"))) && ip(&cable);
-        let up = |(name, at): (&String, u8)| {
-            let address = format!("-n {name} addr add {}.{at}/24 dev c0", machines.net);
+        let up = |(name, address): (&String, &String)| {
+            // An address of IPv6 is else looked for in the network first, for a second or two.
+            let mask = if network == Network::IPv6 { "/64 nodad" } else { "/24" };
+            let address = format!("-n {name} addr add {address}{mask} dev c0");
             let links = ["c0", "lo"].map(|link| format!("-n {name} link set {link} up"));
             [vec![address], links.to_vec()].concat().iter().all(|arguments| ip(arguments))
         };
-        if made && machines.names.iter().zip(1..).all(up) {
+        if made && machines.names.iter().zip(&machines.addresses).all(up) {
             return Some(machines);
         }
         eprintln!("left out: network namespaces cannot be made here (`ip netns`, as root)");
@@ -53,10 +68,26 @@ impl Machines {
             };
         }
         on.env("RANK", rank.to_string()).env("WORLD_SIZE", size.to_string());
-        on.env("MASTER_ADDR", format!("{}.1", self.net)).env("MASTER_PORT", PORT);
+        on.env("MASTER_ADDR", &self.addresses[0]).env("MASTER_PORT", PORT);
         on.env("TUTOR_GROUP_TIMEOUT", "20");
         on.stdout(Stdio::piped()).stderr(Stdio::piped());
         Process(Some(on.spawn().expect("started")))
+    }
+}
+
+impl Machines {
+    /// Runs the program in so many processes, all of which must succeed; what rank 0 prints.
+    fn together(&self, dir: &Path, size: usize, arguments: &[&str]) -> String {
+        let ranks: Vec<Process> =
+            (0..size).map(|rank| self.process(dir, (rank, size), arguments)).collect();
+        let mut said = Vec::new();
+        for child in ranks {
+            let output = child.output();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            said.push(text(&output.stdout));
+        }
+        said.swap_remove(0)
     }
 }
 
@@ -93,28 +124,31 @@ fn ip(arguments: &str) -> bool {
 
 #[test]
 fn two_machines_have_the_losses_of_one_process() {
-    let Some(machines) = Machines::new(1) else { return };
+    let Some(machines) = Machines::new(1, Network::IPv4) else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let rows =
         |out| [&["run", "ssl-benchmark"], &FEW[..14], &["--rows", "uda", "--out", out]].concat();
     let alone = run_folder(dir.path(), &run(dir.path(), &rows("alone")));
-    let ranks: Vec<Process> =
-        (0..4).map(|rank| machines.process(dir.path(), (rank, 4), &rows("together"))).collect();
-    let mut said = Vec::new();
-    for child in ranks {
-        let output = child.output();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        said.push(text(&output.stdout));
-    }
-    let together = run_folder(dir.path(), &said[0]);
+    let said = machines.together(dir.path(), 4, &rows("together"));
+    let together = run_folder(dir.path(), &said);
     assert_near(&together.join("seed-1/uda"), &alone.join("seed-1/uda"));
+}
+
+#[test]
+fn machines_without_ipv4_train_together() {
+    let Some(mut machines) = Machines::new(3, Network::IPv6) else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    let quick = "run ssl-benchmark --quick --rows supervised --threads 1 --device cpu";
+    let quick: Vec<&str> = quick.split_whitespace().collect();
+    // As it is written before a port.
+    machines.addresses[0] = format!("[{}]", machines.addresses[0]);
+    machines.together(dir.path(), 2, &quick);
 }
 
 /// A cable that is pulled: nobody says goodbye, and nothing comes back.
 #[test]
 fn machines_that_lose_each_other_stop() {
-    let Some(machines) = Machines::new(2) else { return };
+    let Some(machines) = Machines::new(2, Network::IPv4) else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let arguments = "run ssl-benchmark --seeds 1 --threads 1 --rows supervised --device cpu --set \
                      train.steps=40000 --set cadence.checkpoint=20";

@@ -1,6 +1,8 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
 mod afterwards;
+mod agreement;
+mod annotations;
 mod big_recipes;
 mod data_dialog;
 mod devices;
@@ -9,6 +11,7 @@ mod finetune;
 mod fit;
 mod folders;
 mod machines;
+mod made_pairs;
 mod meena;
 mod methods;
 #[path = "../../../web-server/browser/needed.rs"]
@@ -16,6 +19,7 @@ mod needed;
 mod numbers;
 mod own_images;
 mod own_pairs;
+mod own_paraphrases;
 mod own_tables;
 mod own_texts;
 mod paraphrases;

@@ -142,6 +142,8 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     assert!(said.contains("plain, evolved"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--beam", "2", "--temperature", "1"]);
     assert!(said.contains("cannot be used with"), "{said}");
+    let said = refused(dir.path(), &["export", run, "--hub", "hub"]);
+    assert!(said.contains("a network that replies") && said.contains("tutor serve"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--precision", "int8"]);
     assert!(said.contains("float32, bfloat16"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--temperature", "nan"]);

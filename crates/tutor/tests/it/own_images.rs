@@ -170,6 +170,28 @@ fn a_run_that_goes_on_refuses_other_images() {
 }
 
 #[test]
+fn pictures_beside_a_table_are_unlabelled_and_that_is_said() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    fs::remove_dir_all(dir.join("scored")).expect("removed");
+    let named =
+        |class: &str| format!("labeled/{class}/1.png,{class}\nlabeled/{class}/2.png,{class}\n");
+    let rows = named("red") + &named("blue");
+    fs::write(dir.join("tab.csv"), format!("file,label\n{rows}")).expect("written");
+    let check = |more: &[&str]| {
+        let plan = call(dir, &[&["check", "fit", "--labeled", "tab.csv"], more].concat());
+        assert!(plan.success, "{}", plan.err);
+        plan.err
+    };
+    let told = "pictures of . that tab.csv does not name are unlabelled; --unlabeled names others";
+    let said = check(&[]);
+    assert!(said.contains("4 labelled pictures") && said.contains(told), "{said}");
+    let said = check(&["--unlabeled", "unlabeled"]);
+    assert!(!said.contains("does not name are unlabelled"), "{said}");
+}
+
+#[test]
 fn a_part_among_the_class_folders_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -194,4 +216,6 @@ fn a_part_among_the_class_folders_is_refused() {
     };
     assert!(!check("train").contains("missing: data.labeled"), "{}", check("train"));
     assert!(check("val").contains("val-*.parquet is not there"), "{}", check("val"));
+    let error = refused(dir, &["run", "fixmatch/folder", "--set", &pattern("val")]);
+    assert!(error.contains("data.labeled: ") && error.contains("--set data.labeled="), "{error}");
 }

@@ -24,6 +24,22 @@ fn table(
     fs::write(path, format!("{first}\n{rows}")).expect("written");
 }
 
+/// No classifier of words learns from texts without one, and the reason is told.
+#[test]
+fn texts_without_a_word_are_told_of() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let rows: String = (0..24).map(|i| format!("{},{}\n", "+-".repeat(i + 1), i % 2)).collect();
+    fs::write(dir.join("signs.csv"), format!("text,label\n{rows}")).expect("written");
+    let more: String = (0..24).map(|i| "*".repeat(i + 1) + "\n").collect();
+    fs::write(dir.join("more.txt"), more).expect("written");
+    let fit = ["fit", "--text", "signs.csv", "--unlabeled", "more.txt", "--minutes", "0.05"];
+    let said = call(dir, &fit);
+    assert!(said.success, "{}", said.err);
+    let why = "latent-semantic is left out, as no word is in ";
+    assert!(said.err.contains(why), "{}", said.err);
+}
+
 #[test]
 fn tables_are_scored_and_labelled_and_never_lost() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -104,4 +120,11 @@ fn tables_are_scored_and_labelled_and_never_lost() {
     let weights = ["--weights", "efficientnet-lite0"];
     let error = refused(dir, &[&["check"], &fit[..], &weights].concat());
     assert!(error.contains("a net for pictures"), "{error}");
+    for (weights, told) in [
+        (".", "is no folder of the Hugging Face hub (no config.json)"),
+        (run_path, "holds no pre-trained network of texts: name a run of `tutor pretrain`"),
+    ] {
+        let error = refused(dir, &[&["check"], &fit[..], &["--weights", weights]].concat());
+        assert!(error.contains(told), "{error}");
+    }
 }

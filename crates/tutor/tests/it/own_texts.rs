@@ -10,7 +10,7 @@ const BAD: [&str; 6] = ["dull", "boring", "awful", "empty", "cold", "slow"];
 const THINGS: [&str; 5] = ["film", "story", "cast", "music", "ending"];
 
 /// A review of its own for each number; even ones are good.
-fn review(i: usize) -> String {
+pub(crate) fn review(i: usize) -> String {
     let words = if i.is_multiple_of(2) { GOOD } else { BAD };
     let (thing, other) = (THINGS[i % 5], THINGS[(i / 5) % 5]);
     let (first, second) = (words[i / 2 % 6], words[i / 12 % 6]);
@@ -28,7 +28,7 @@ fn table(path: &Path, numbers: std::ops::Range<usize>) {
 }
 
 /// Labelled, unlabelled and test texts.
-fn texts(dir: &Path) {
+pub(crate) fn texts(dir: &Path) {
     table(&dir.join("reviews.csv"), 0..24);
     table(&dir.join("test.csv"), 100..124);
     let lines: String = (200..260).map(|i| review(i) + "\n").collect();
@@ -104,7 +104,7 @@ fn labels_that_are_hardly_meant(dir: &Path) {
     assert!(asked.success && asked.err.contains("of 2 classes (12 each)"), "{}", asked.err);
 }
 
-fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let first = ["fit", "--text", "reviews.csv", "--label-column", "y", "--text-column", "t"];
     [&first[..], more].concat()
 }

@@ -161,6 +161,12 @@ fn conversations_become_a_system() {
     let people = ["--transcripts", "bot.txt", "--speaker", "Human", "--system", "people"];
     let said = run(dir, &[&["rate", "import", "study.db"][..], &people].concat());
     assert!(said.contains("1 added"), "the opening answers nothing: {said}");
+    // Each file of a chat numbers its conversations from 1 on.
+    fs::write(dir.join("next.txt"), "Bot Conversation 1\nHuman: Hi!\nBot: Go away!\n").expect("it");
+    let next = ["rate", "import", "study.db", "--transcripts", "next.txt"];
+    let said = run(dir, &next);
+    assert!(said.contains("1 added") && said.contains("got another number"), "{said}");
+    assert!(run(dir, &next).contains("0 added, 1 was there already"));
     let nobody = ["--transcripts", "bot.txt", "--speaker", "Bott"];
     let said = refused(dir, &[&["rate", "import", "study.db"][..], &nobody].concat());
     assert!(said.contains("--speaker (Bot, Human)"), "{said}");
@@ -226,8 +232,8 @@ fn chatbots_answer_contexts_and_become_systems() {
     fs::write(dir.join("contexts.jsonl"), contexts).expect("a file");
     let ask = ["rate", "ask", "study.db"];
     let set = ["--contexts", "contexts.jsonl"];
-    let said = run(dir, &[&ask[..], &["control"], &set].concat());
-    assert!(said.contains("control has responses to 2 contexts, 2 of them new"), "{said}");
+    let said = run(dir, &[&ask[..], &["GenericBot"], &set].concat());
+    assert!(said.contains("GenericBot has responses to 2 contexts, 2 of them new"), "{said}");
     // An OpenAI-compatible server: the last turn is the user's, whoever spoke first.
     let url = server(|path, body| {
         assert_eq!(path, "/v1/chat/completions");
@@ -249,7 +255,8 @@ fn chatbots_answer_contexts_and_become_systems() {
     assert!(run(dir, &[&ask[..], &["own", "--url", &plain], &set].concat()).contains("2 of them"));
     run(dir, &["rate", "export", "study.db", "--out", "out", "--names"]);
     let items = fs::read_to_string(dir.join("out/items.jsonl")).expect("items");
-    for part in ["control/swim", "I don't know", "You say: What's its name?", "own/cat", "=1+1"] {
+    for part in ["GenericBot/swim", "I don't know", "You say: What's its name?", "own/cat", "=1+1"]
+    {
         assert!(items.contains(part), "{part}: {items}");
     }
     // A system that is silent to one of them: the others are kept, and it is said.
@@ -275,7 +282,7 @@ fn chatbots_answer_contexts_and_become_systems() {
     let said = refused(dir, &[&ask[..], &["silent", "--url", &silent], &set].concat());
     assert!(said.contains("no text `reply`") && said.contains("swim"), "{said}");
     fs::write(dir.join("contexts.jsonl"), "{\"id\": \"a\", \"turns\": []}").expect("a file");
-    let said = refused(dir, &[&ask[..], &["control"], &set].concat());
+    let said = refused(dir, &[&ask[..], &["GenericBot"], &set].concat());
     assert!(said.contains("contexts.jsonl") && said.contains("line 1"), "{said}");
     // Thoughts are not shown, and what is cut off is told.
     let context = "{\"id\": \"ski\", \"turns\": [\"Do you ski?\"]}";
@@ -289,8 +296,8 @@ fn chatbots_answer_contexts_and_become_systems() {
     assert_eq!(all.out, "thinks has a response to 1 context, which is new\n");
     let noted = all.err;
     assert!(noted.contains("1 response was cut off") && noted.contains("<think>"), "{noted}");
-    let own = run(dir, &[&ask[..], &["control"]].concat());
-    assert!(own.contains("control has responses to 500 contexts"), "{own}");
+    let own = run(dir, &[&ask[..], &["GenericBot"]].concat());
+    assert!(own.contains("GenericBot has responses to 500 contexts"), "{own}");
 }
 
 #[test]
@@ -339,14 +346,20 @@ fn what_cannot_be_is_named_and_leaves_nothing_behind() {
     for (option, file) in
         [("--password-file", "short"), ("--texts", "texts.toml"), ("--guideline", "guide.toml")]
     {
-        refused(dir, &["rate", "init", "new.db", option, file]);
+        let said = refused(dir, &["rate", "init", "new.db", option, file]);
+        assert!(said.contains(file), "{option}: {said}");
         for end in ["", "-wal", "-shm"] {
             assert!(!dir.join(format!("new.db{end}")).exists(), "{option}: new.db{end} stays");
         }
     }
+    write("folder.csv", b"");
     write("half.db", b"SQLite format 3\0and no more");
     let said = refused(dir, &["rate", "status", "half.db"]);
-    assert!(said.contains("half.db is not a rating project"), "{said}");
+    assert!(said.contains("half.db is not a rating study"), "{said}");
+    let said = refused(dir, &["rate", "status", "."]);
+    assert!(said.contains(". is a folder: name a study's database file"), "{said}");
+    let said = refused(dir, &["rate", "status", "none.db"]);
+    assert!(said.contains("there is no study none.db (`tutor rate init` makes one"), "{said}");
     run(dir, &["rate", "init", "study.db"]);
     for (name, text, part) in [
         ("empty.csv", "", "no response in it"),
@@ -368,6 +381,15 @@ fn what_cannot_be_is_named_and_leaves_nothing_behind() {
     ] {
         let said = refused(dir, &[&["rate"], arguments].concat());
         assert!(said.contains(range), "{said}");
+    }
+    let said = refused(dir, &["rate", "backup", "study.db", "nodir/c.db"]);
+    assert!(said.contains("nodir/c.db") && !said.contains(".tutor-backup"), "{said}");
+    let said = refused(dir, &["rate", "export", "study.db", "--out", "folder.csv"]);
+    assert!(said.contains("folder.csv is a file: name a folder"), "{said}");
+    // Only the control answers without an address, and what is misspelt is not it.
+    for (command, name) in [("ask", "GenericBt"), ("ask", "mine"), ("chat", "mine")] {
+        let said = refused(dir, &["rate", command, "study.db", name]);
+        assert!(said.contains(&format!("{name}: name the chatbot's address by --url")), "{said}");
     }
     // A file whose second half is wrong adds nothing of its first.
     let good = json!({ "item": "a", "context": ["b"], "response": "c" }).to_string();

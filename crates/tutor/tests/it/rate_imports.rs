@@ -111,6 +111,46 @@ fn label_studios_export_comes_in_by_the_program() {
     assert!(said.contains("export the project as JSON, not as JSON-MIN"), "{said}");
 }
 
+/// What a study exports is known to it, and two systems' tasks with the same context are compared.
+#[test]
+fn an_export_adds_nothing_to_its_own_study_and_tasks_of_two_systems_meet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let task = |(id, system): (usize, &str)| {
+        let context = CONTEXTS[id % 2];
+        let choice = json!({ "from_name": "sensible", "value": { "choices": ["No"] } });
+        json!({
+            "id": id, "data": { "response": "ok", "context": [context], "system": system },
+            "annotations": [{ "completed_by": 2, "result": [choice],
+                "updated_at": "2026-05-02T11:20:31Z" }]
+        })
+    };
+    let systems = ["one", "one", "two", "two"];
+    let tasks: Vec<Value> = systems.into_iter().enumerate().map(task).collect();
+    fs::write(dir.join("tasks.json"), json!(tasks).to_string()).expect("a file");
+    run(dir, &["rate", "init", "study.db", "--votes", "1"]);
+    run(dir, &["rate", "import", "study.db", "--from", "label-studio", "tasks.json"]);
+    run(dir, &["rate", "report", "study.db", "--names"]);
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(dir.join("report.json")).expect("a report"))
+            .expect("JSON");
+    let comparison = &report["comparisons"][0];
+    assert_eq!(comparison["unpaired_units"], 0, "{comparison}");
+    assert_eq!(comparison["difference"]["units"], json!([2, 2]), "{comparison}");
+    assert!(run(dir, &["rate", "pair", "study.db", "one", "two"]).contains("2 pairs added"));
+
+    let before = run(dir, &["rate", "status", "study.db"]);
+    run(dir, &["rate", "export", "study.db", "--out", "out", "--names"]);
+    let names = ["items", "pairs", "systems", "ratings", "preferences", "judgments"];
+    for file in names.map(|name| format!("out/{name}.jsonl")) {
+        let said = run(dir, &["rate", "import", "study.db", &file]);
+        assert!(said.contains(": 0 added"), "{said}");
+    }
+    assert_eq!(run(dir, &["rate", "status", "study.db"]), before);
+    let said = refused(dir, &["rate", "import", "study.db", "out/labels.jsonl"]);
+    assert!(said.contains("tutor fit --text"), "{said}");
+}
+
 #[test]
 fn potatos_output_comes_in_by_the_program() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -263,6 +303,16 @@ fn further_files_of_a_system_pairs_and_exports_that_replace_nothing() {
     fs::write(dir.join("four.csv"), "context,response\nWhy do bees row?,No\n").expect("a file");
     run(dir, &["rate", "import", "study.db", "four.csv", "--system", "four"]);
     assert!(refuses("four").contains("one and four have no response to the same turns"));
+
+    // A corrected file brings a second response, and says so.
+    let ski = "context,response\nDo you ski?,Never ever\n";
+    fs::write(dir.join("corrected.csv"), ski).expect("a file");
+    run(dir, &["rate", "init", "corrected.db"]);
+    run(dir, &["rate", "import", "corrected.db", "two.csv", "--system", "two"]);
+    let corrected = ["rate", "import", "corrected.db", "corrected.csv", "--system", "two"];
+    let said = run(dir, &corrected);
+    assert!(said.contains("1 added") && said.contains("both responses are rated"), "{said}");
+    assert!(!run(dir, &corrected).contains("both responses"), "it is there already");
 
     fs::create_dir(dir.join("out")).expect("made");
     fs::write(dir.join("out/pairs.jsonl"), "mine").expect("a file");

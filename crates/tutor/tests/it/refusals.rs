@@ -1,6 +1,9 @@
 //! What is wrong is said, with the way out.
 
-use crate::tutor::{command, refused};
+use augment::rng::Rng;
+
+use crate::folders::picture;
+use crate::tutor::{call, command, refused};
 
 fn says(arguments: &[&str], words: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -31,6 +34,11 @@ fn unknown_names_are_answered_with_the_nearest() {
     );
     says(&["data", "fetch", "cifar"], &["cifar10"]);
     says(&["check", "Noisy-Student"], &["did you mean noisy-student?"]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let recipe = "kind = \"noisy-studen\"\nname = \"a/b\"\nabout = \"c\"\nseeds = 1\n";
+    std::fs::write(dir.path().join("mine.toml"), recipe).expect("written");
+    let error = refused(dir.path(), &["check", "mine.toml"]);
+    assert!(error.contains("mine.toml: kind: ") && error.contains("`noisy-student`?"), "{error}");
 }
 
 #[test]
@@ -164,6 +172,84 @@ fn missing_data_and_devices_are_said() {
     says(&["run", "noisy-student/cifar10", "--data", "/nowhere"], &["/nowhere"]);
     says(&["run", "noisy-student", "--device", "tpu"], &["tpu", "cuda"]);
     says(&["run", "no-such-file.toml"], &["no-such-file.toml"]);
+    says(&["run", "fixmatch/folder"], &["data.labeled: ", "--set data.labeled=PATH"]);
+}
+
+#[test]
+fn check_says_which_data_of_any_recipe_are_missing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let check = |arguments: &[&str]| {
+        let called = call(dir, &[&["check"], arguments].concat());
+        assert!(called.success, "{arguments:?}: {}", called.err);
+        called.err
+    };
+    for (recipe, missing) in [
+        ("electra/imdb", "missing: imdb is not embedded"),
+        ("electra/imdb", "missing: sst-2 is not embedded"),
+        ("meena/dialogues", "missing: dailydialog/dialogues_text.txt is not embedded"),
+        ("meena/sweep", "missing: dailydialog/dialogues_text.txt is not embedded"),
+        ("translation/multi30k", "is not embedded"),
+        ("uda-text/imdb", "missing: imdb is not embedded"),
+    ] {
+        let said = check(&[recipe]);
+        assert!(said.to_lowercase().contains(missing), "{recipe}: {said}");
+    }
+    for recipe in ["electra/addresses", "meena/conversations", "translation/multi30k --quick"] {
+        let said = check(&recipe.split(' ').collect::<Vec<_>>());
+        assert!(!said.contains("missing: "), "{recipe}: {said}");
+    }
+    // A folder without them.
+    for (recipe, missing) in [
+        ("electra/imdb", "no train.tsv or .csv of imdb"),
+        ("electra/imdb", "no SST-2/train.tsv"),
+        ("meena/dialogues", "missing: data.sources: ./topical-chat is not there"),
+        ("translation/multi30k", ".en is not there, packed"),
+        ("uda-text/imdb", "no train.tsv or .csv of imdb"),
+    ] {
+        let said = check(&[recipe, "--data", "."]);
+        assert!(said.contains(missing), "{recipe}: {said}");
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_together_are_refused() {
+    let conflict = |arguments: &[&str], options: [&str; 2]| {
+        says(arguments, &[&["cannot be used with"], &options[..]].concat());
+    };
+    for option in [
+        &["--label-column", "y"][..],
+        &["--text-column", "y"],
+        &["--max-length", "7"],
+        &["--skip-bad"],
+    ] {
+        let fit = [&["check", "fit", "--labeled", "tab.csv"], option].concat();
+        conflict(&fit, ["--labeled", option[0]]);
+    }
+    conflict(&["check", "fit", "--text", "a.csv", "--memory", "5"], ["--text", "--memory"]);
+    conflict(&["export", "run", "--net", "resnet50", "--onnx", "y.onnx"], ["[RUN]", "--net"]);
+    conflict(&["chat", "run", "--vocab", "none"], ["[RUN]", "--vocab"]);
+    let judge = ["rate", "judge", "study.db", "name", "--run", "run", "--label-map", "a,b"];
+    conflict(&judge, ["--run", "--label-map"]);
+    let eval = ["eval", "--weights", "a", "samples"];
+    conflict(&[&eval[..], &["--model", "foo"]].concat(), ["--weights", "--model"]);
+    conflict(&[&eval[..], &["--run-seed", "3"]].concat(), ["--weights", "--run-seed"]);
+    says(&["eval", "--weights", "a"], &["tutor eval --weights FILE SAMPLES"]);
+    says(&["eval"], &["tutor eval RUN SAMPLES"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_refused_before_the_work() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let called = call(dir, &["parity", "--device", "cpu", "--json", "nodir/p.json"]);
+    assert!(!called.success && called.out.is_empty(), "{}", called.out);
+    assert!(called.err.contains("there is no folder nodir; make it"), "{}", called.err);
+    std::fs::create_dir(dir.join("images")).expect("made");
+    std::fs::write(dir.join("file"), "").expect("written");
+    picture(&dir.join("images/a.png"), 0, &mut Rng::new(1));
+    let error = refused(dir, &["corrupt", "images", "file"]);
+    assert!(error.contains("file is a file: name a folder"), "{error}");
 }
 
 /// Programs that compute start anew with a setting of OpenMP's, unless it is there already, as in

@@ -51,6 +51,21 @@ fn the_default_recipe_runs_and_reports() {
 }
 
 #[test]
+fn a_run_is_reported_where_something_else_is_called_latest() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let paper = dir.path().join("runs/label-propagation");
+    std::fs::create_dir_all(paper.join("latest/mine")).expect("made");
+    let called = call(dir.path(), &["run", "label-propagation", "--quick"]);
+    assert!(called.success, "{}", called.err);
+    let folder = run_folder(dir.path(), &called.out);
+    assert!(folder.join("report.html").exists() && folder.join("result.json").exists());
+    assert!(called.err.contains("latest at the run: it is a folder: rename it"), "{}", called.err);
+    assert!(paper.join("latest/mine").exists());
+    let mut names = paper.read_dir().expect("it").map(|entry| entry.expect("one").file_name());
+    assert!(names.all(|name| !name.to_string_lossy().starts_with('.')), "nothing is left");
+}
+
+#[test]
 fn a_resolved_recipe_is_the_same_run_again_with_any_number_of_loaders() {
     let dir = tempfile::tempdir().expect("a folder");
     let small = ["--quick", "--threads", "1"];

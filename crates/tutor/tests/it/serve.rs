@@ -218,6 +218,11 @@ fn what_was_trained_is_served() {
     drop(open);
 
     std::fs::write(dir.path().join("key"), "short").expect("a file");
+    let electra = dir.path().join("electra");
+    std::fs::create_dir(&electra).expect("made");
+    for name in ["config.json", "vocab.txt"] {
+        std::fs::write(electra.join(name), "{\"model_type\": \"electra\"}").expect("a file");
+    }
     for (arguments, fault) in [
         (&[folder, "--key-file", "key"][..], "at least 16"),
         (&[folder, "--key-file", "none"], "none cannot be read"),
@@ -230,6 +235,9 @@ fn what_was_trained_is_served() {
              as runs/meena/latest",
         ),
         (&["--weights", ".", "--port", "0"], "vocab.json"),
+        (&["--weights", "electra", "--port", "0"], "of the kind electra"),
+        (&[folder, "--vocab", "."], "--vocab"),
+        (&[folder, "--name", " "], "--name"),
         (&[folder, "--temperature", "nan"], "--temperature"),
     ] {
         let said = refused(dir.path(), &[&["serve"], arguments].concat());

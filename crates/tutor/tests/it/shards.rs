@@ -33,7 +33,7 @@ fn parts(folder: &Path, count: usize) -> Vec<Row> {
     let mut names: Vec<_> =
         folder.read_dir().expect("it").map(|entry| entry.expect("it").file_name()).collect();
     names.sort();
-    assert_eq!(names.pop().expect("what they are of"), "parts.json");
+    assert_eq!(names.remove(0), "_parts.json", "which readers of Parquet leave out");
     let name = |i: usize| OsString::from(format!("part-{i:05}-of-{count:05}.parquet"));
     assert_eq!(names, (1..=count).map(name).collect::<Vec<_>>());
     names.iter().flat_map(|name| rows(&folder.join(name))).collect()
@@ -128,6 +128,43 @@ fn parts_are_the_whole_and_are_done_once() {
     assert!(said.err.contains("--out is the folder of their Parquet files"), "{}", said.err);
     let said = call(dir, &shard("0/3")).err;
     assert!(said.contains("write 1/N to N/N"), "{said}");
+}
+
+/// What the footer of a part says of all parts.
+fn labelling(part: &Path) -> String {
+    let reader = SerializedFileReader::new(File::open(part).expect("a part")).expect("Parquet");
+    let entries = reader.metadata().file_metadata().key_value_metadata().expect("entries");
+    let entry = entries.iter().find(|entry| entry.key == "tutor.parts").expect("of all parts");
+    entry.value.clone().expect("a digest")
+}
+
+#[test]
+fn a_part_of_another_labelling_is_neither_joined_nor_taken_for_done() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let latest = trained(dir);
+    let shard = |shard: &'static str, more: &[&'static str]| {
+        [&["predict", latest, "unlabeled", "--shard", shard], more].concat()
+    };
+    run(dir, &shard("1/2", &["--out", "a"]));
+    run(dir, &shard("2/2", &["--out", "a"]));
+    run(dir, &shard("1/2", &["--out", "b", "--threshold", "0.9"]));
+    let part = |folder: &str, number: u8| {
+        dir.join(folder).join(format!("part-{number:05}-of-00002.parquet"))
+    };
+    let [first, second, other] =
+        [part("a", 1), part("a", 2), part("b", 1)].map(|part| labelling(&part));
+    assert_eq!(first, second);
+    assert_ne!(first, other);
+    // As if it had come there by hand, without what stands beside it.
+    fs::copy(part("b", 1), part("a", 1)).expect("copied");
+    let said = refused(dir, &shard("1/2", &["--out", "a"]));
+    assert!(said.contains("a part of another labelling"), "{said}");
+    assert!(said.contains("name another folder by --out, or remove it"), "{said}");
+    run(dir, &shard("2/2", &["--out", "a"]));
+    fs::remove_file(dir.join("a/_parts.json")).expect("removed");
+    let said = refused(dir, &shard("2/2", &["--out", "a"]));
+    assert!(said.contains("part-00001-of-00002.parquet holds a part of another"), "{said}");
 }
 
 #[test]

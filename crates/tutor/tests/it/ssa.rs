@@ -47,6 +47,7 @@ fn rubric_raters_and_published_numbers() {
 
 /// A study of made-up answers: one vote an item, `small` half as specific as `large`.
 fn rated(dir: &Path) {
+    // The votes are not the default, which a folder of the export has to say.
     run(dir, &["rate", "init", "rated.db", "--votes", "1"]);
     for (system, labels) in [("small", ["sensible", "specific"]), ("large", ["specific"; 2])] {
         let rows = ["a", "b"].map(|context| {
@@ -105,6 +106,19 @@ fn a_sweep_of_models_is_drawn_where_one_is_named() {
     }
     let page = fs::read_to_string(folder.join("report.html")).expect("a report");
     assert!(page.contains("Distinct-2 over perplexity") && page.contains("SSA (static), %"));
+    // An export says the same as the study, and without its number of votes nothing.
+    run(dir, &["rate", "export", "rated.db", "--out", "exported", "--names"]);
+    let of_export = models.replace("../rated.db", "../exported");
+    fs::write(dir.join("sweep/models.jsonl"), of_export).expect("a file");
+    let fresh = [&words[..], &["--fresh"]].concat();
+    let folder = run_folder(dir, &run(dir, &fresh));
+    let exported = fs::read_to_string(folder.join("report.md")).expect("a report");
+    for line in text.lines().filter(|line| line.contains("| small |") || line.contains("| big |")) {
+        assert!(exported.contains(line), "{line} is not in {exported}");
+    }
+    fs::remove_file(dir.join("exported/study.json")).expect("removed");
+    let said = refused(dir, &fresh);
+    assert!(said.contains("exported") && said.contains("no study.json"), "{said}");
     let faults = [
         (r#"{"name": "a", "perplexity": 3, "measures": {"static SSA": 1}}"#, "cannot be called"),
         (r#"{"name": "a", "perplexity": 3, "measures": {"Specificity": 1}}"#, "cannot be called"),

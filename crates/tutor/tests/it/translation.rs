@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::tutor::{killed, refused, result, run, run_folder};
+use crate::tutor::{began_with_another, killed, refused, result, run, run_folder};
 
 const QUICK: [&str; 5] = ["run", "translation", "--quick", "--threads", "1"];
 
@@ -100,6 +100,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = run_folder(at, &run(at, &whole));
     killed(at, &broken, [700, 1200, 1700]);
     run(at, &broken);
+    let arguments = broken;
     let broken = at.join("broken/translation/latest");
     for file in [
         "vocabulary/source.spm",
@@ -112,6 +113,8 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         assert!(read(&whole) == read(&broken), "{file}");
     }
     assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+    let said = began_with_another(at, &broken, &arguments, "train");
+    assert!(said.contains("the sentences of train are no longer those"), "{said}");
 }
 
 #[test]

@@ -71,6 +71,19 @@ pub(crate) fn result(run: &Path) -> serde_json::Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// What is said when a finished run is taken for one that was stopped, and began with something
+/// else under a key of its `began.json`.
+pub(crate) fn began_with_another(dir: &Path, run: &Path, arguments: &[&str], key: &str) -> String {
+    let file = run.join("began.json");
+    let text = std::fs::read_to_string(&file).expect("what it began with");
+    let mut began: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(began[key].is_string(), "{key} in {text}");
+    began[key] = "0".repeat(32).into();
+    std::fs::write(&file, began.to_string()).expect("written");
+    std::fs::remove_file(run.join("result.json")).expect("unfinished");
+    refused(dir, arguments)
+}
+
 /// What `tutor predict` says in numbers of half the size differs, and by less than 0.05.
 pub(crate) fn differs_a_little_in_bfloat16(dir: &Path, asked: &[&str], samples: usize) {
     if !Precision::Bfloat16.has_instructions(Device::Cpu) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::finetune::network;
-use crate::tutor::{call, killed, refused, result, run, run_folder};
+use crate::tutor::{began_with_another, call, killed, refused, result, run, run_folder};
 
 const QUICK: [&str; 7] = ["run", "uda-text", "--quick", "--threads", "1", "--seeds", "1"];
 
@@ -117,6 +117,8 @@ fn paraphrases_and_weights_are_read_where_they_are() {
     let expected = ["supervised", "uda-bt", "given-supervised", "tuned-supervised"];
     assert_eq!(all, expected.map(|row| format!("20 labels, {row}")));
     assert!(folder.join("text/given/net/pretraining.json").is_file());
+    let said = began_with_another(dir.path(), &folder, &arguments, "weights");
+    assert!(said.contains("the weights or their vocabulary are no longer those"), "{said}");
     let rows = ["--rows", "given-supervised", "--set", "weights=nowhere", "--out", "none"];
     let first = ["run", "uda-text/imdb", "--quick", "--threads", "1"];
     let said = refused(dir.path(), &[&first[..], &rows].concat());
@@ -132,6 +134,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
     killed(dir.path(), &broken, [300, 500, 700]);
     run(dir.path(), &broken);
+    let arguments = broken;
     let broken = dir.path().join("broken/uda-text/latest");
     for file in ["fixmatch", "uda-tf-idf"] {
         let file = format!("seed-1/{file}/10-labels/final.safetensors");
@@ -139,6 +142,8 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         assert_eq!(read(&whole).expect("whole"), read(&broken).expect("broken"), "{file}");
     }
     assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+    let said = began_with_another(dir.path(), &broken, &arguments, "labelled");
+    assert!(said.contains("the labelled texts are no longer those"), "{said}");
 }
 
 #[test]

@@ -106,12 +106,13 @@ impl Completion {
         data(&self.frame(&json!([choice])))
     }
 
-    /// Text and reason of its end, of each choice.
+    /// Text and reason of its end, of each choice. One that was only cut off is a choice like any
+    /// other.
     fn choices<'a>(&self, done: &'a Done) -> impl Iterator<Item = (&'a str, &'static str)> {
         let stopped = done.stopped.iter().copied().chain(std::iter::repeat(false));
         let all = done.reply.candidates.iter().map(Some).chain(std::iter::repeat(None));
         all.zip(stopped).take(self.n).map(|(candidate, stopped)| match candidate {
-            Some(Candidate { dropped: Some(dropped), .. }) => {
+            Some(Candidate { dropped: Some(dropped), .. }) if !dropped.truncated => {
                 ("", if dropped.unsafe_text { "content_filter" } else { "stop" })
             }
             Some(candidate) if candidate.finished || stopped => (candidate.text.as_str(), "stop"),

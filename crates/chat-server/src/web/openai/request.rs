@@ -26,6 +26,8 @@ enum Neutral {
     False,
     /// An empty list or object.
     Empty,
+    /// An empty object, or one of zeros alone.
+    Zeros,
     /// One of these texts.
     Text(&'static [&'static str]),
     /// An object whose `type` is this.
@@ -45,6 +47,9 @@ impl Neutral {
                 value.as_array().is_some_and(Vec::is_empty)
                     || value.as_object().is_some_and(Map::is_empty)
             }
+            Self::Zeros => value
+                .as_object()
+                .is_some_and(|biases| biases.values().all(|bias| bias.as_f64() == Some(0.0))),
             Self::Text(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
             Self::Type(name) => value["type"] == *name,
             Self::Only(text) => value.as_array().is_some_and(|list| list.iter().all(|v| v == text)),
@@ -83,7 +88,7 @@ const REFUSED: &[(&str, Neutral, &str)] = &[
     ("ebnf", Neutral::Nothing, TEXT_ALONE),
     ("logprobs", Neutral::False, "scores of whole candidates are in `tutor`"),
     ("top_logprobs", Neutral::Number(0.0), "scores of whole candidates are in `tutor`"),
-    ("logit_bias", Neutral::Empty, OTHER_WAY),
+    ("logit_bias", Neutral::Zeros, OTHER_WAY),
     ("presence_penalty", Neutral::Number(0.0), OTHER_WAY),
     ("frequency_penalty", Neutral::Number(0.0), OTHER_WAY),
     ("repetition_penalty", Neutral::Number(1.0), OTHER_WAY),
@@ -164,12 +169,12 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
 }
 
 impl Fields {
-    /// 0 asks for no number of one's own, and so does -1, which vLLM has for all tokens.
-    fn top_k(&self) -> Result<Option<u64>, Problem> {
+    /// 0 and -1 ask for all tokens, as they do in llama.cpp and in vLLM.
+    fn top_k(&self) -> Result<Option<Option<u64>>, Problem> {
         if self.0.get("top_k").and_then(whole) == Some(-1) {
-            return Ok(None);
+            return Ok(Some(None));
         }
-        Ok(self.whole("top_k")?.filter(|&k| k > 0))
+        Ok(self.whole("top_k")?.map(|k| Some(k).filter(|&k| k > 0)))
     }
 
     /// Seeds of OpenAI's API may be negative.
@@ -237,7 +242,7 @@ fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<Turn>, 
     Ok(turns)
 }
 
-/// The text of a message: a text, or a list of parts that are texts.
+/// The text of a message: a text, or a list of parts that are texts, each a line of its own.
 fn content(content: &Value, name: &str) -> Result<String, Problem> {
     let part = |part: &Value| match (part["type"].as_str(), part["text"].as_str()) {
         (Some("text"), Some(text)) => Ok(text.to_owned()),
@@ -246,7 +251,9 @@ fn content(content: &Value, name: &str) -> Result<String, Problem> {
     };
     match content {
         Value::String(text) => Ok(text.clone()),
-        Value::Array(parts) => parts.iter().map(part).collect(),
+        Value::Array(parts) => {
+            Ok(parts.iter().map(part).collect::<Result<Vec<_>, _>>()?.join("\n"))
+        }
         Value::Null => Ok(String::new()),
         _ => Err(Problem::of(name, "a text is needed")),
     }
@@ -276,7 +283,7 @@ mod tests {
             { "role": "assistant", "content": "Hello", "tool_calls": [], "refusal": null },
             user(parts),
         ]);
-        assert_eq!(said(&messages).expect("turns"), ["Hi", "Hello", "ab"]);
+        assert_eq!(said(&messages).expect("turns"), ["Hi", "Hello", "a\nb"]);
         let with_image = user(json!([{ "type": "image_url", "image_url": { "url": "data:," } }]));
         for (messages, fault) in [
             (
@@ -301,13 +308,15 @@ mod tests {
     #[test]
     fn whole_numbers_may_be_written_as_floats() {
         let fields = |body: Value| Fields(body.as_object().expect("an object").clone());
-        for (k, wanted) in [(json!(-1), None), (json!(0), None), (json!(-1.0), None)] {
+        let all = Some(None);
+        for (k, wanted) in [(json!(-1), all), (json!(0), all), (json!(-1.0), all)] {
             assert_eq!(fields(json!({ "top_k": k })).top_k().expect("all"), wanted);
         }
+        assert_eq!(fields(json!({})).top_k().expect("nothing"), None);
         let body = fields(json!({
             "top_k": 5.0, "max_tokens": 5.0, "seed": -2.0, "conversation": "a-1", "n": 1.5,
         }));
-        assert_eq!(body.top_k().expect("five"), Some(5));
+        assert_eq!(body.top_k().expect("five"), Some(Some(5)));
         assert_eq!(body.whole("max_tokens").expect("five"), Some(5));
         assert_eq!(body.seed().expect("a seed"), Some((-2i64).cast_unsigned()));
         assert_eq!(body.conversation().expect("a name").as_deref(), Some("a-1"));
@@ -338,6 +347,11 @@ mod tests {
             let (_, neutral, _) = known.expect("a parameter that is refused");
             assert!(neutral.is(value), "{name}");
             assert!(!neutral.is(&odd[name]), "{name}");
+        }
+        for (bias, changes_nothing) in
+            [(json!({ "5": 0, "6": 0.0 }), true), (json!({ "5": 0, "6": -1 }), false)]
+        {
+            assert_eq!(Neutral::Zeros.is(&bias), changes_nothing, "{bias}");
         }
         let names: std::collections::BTreeSet<&str> = REFUSED.iter().map(|one| one.0).collect();
         assert_eq!(names.len(), REFUSED.len(), "none is there twice");

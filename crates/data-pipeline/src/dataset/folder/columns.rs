@@ -2,7 +2,7 @@
 //! Face's `datasets` notes of them.
 
 use crate::error::DataError;
-use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::ColumnDescriptor;
 use serde_json::Value;
@@ -120,18 +120,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Whether whole numbers of a column have no sign.
-pub(super) fn is_unsigned(column: &ColumnDescriptor) -> bool {
-    let old = [
-        ConvertedType::UINT_8,
-        ConvertedType::UINT_16,
-        ConvertedType::UINT_32,
-        ConvertedType::UINT_64,
-    ];
-    old.contains(&column.converted_type())
-        || matches!(column.logical_type_ref(), Some(LogicalType::Integer { is_signed: false, .. }))
-}
-
 /// What is said of a file without a column of encoded images.
 fn without_images(path: &Path, leaves: &[&ColumnDescriptor]) -> DataError {
     let names: Vec<String> = leaves.iter().map(|c| c.path().string()).collect();
@@ -161,28 +149,6 @@ fn without_images(path: &Path, leaves: &[&ColumnDescriptor]) -> DataError {
         ),
     };
     DataError::Missing { path: path.to_path_buf(), fault, way_out }
-}
-
-/// Fails if a column is packed in a way that is not read.
-pub(super) fn packed(
-    path: &Path,
-    footer: &ParquetMetaData,
-    column: usize,
-) -> Result<(), DataError> {
-    for group in footer.row_groups() {
-        let name = match group.column(column).compression() {
-            Compression::BROTLI(_) => "Brotli",
-            Compression::LZO => "LZO",
-            _ => continue,
-        };
-        let fault = format!(
-            "its column `{}` is compressed by {name}, which is not read",
-            group.column(column).column_descr().path().string()
-        );
-        let way_out = "write it with Zstandard or Snappy";
-        return Err(DataError::Missing { path: path.to_path_buf(), fault, way_out });
-    }
-    Ok(())
 }
 
 /// The name of the column that a leaf belongs to.

@@ -1,8 +1,9 @@
 //! Rows of a Parquet file of images as Hugging Face's `datasets` writes it, read one by one.
 
-use super::columns::{Columns, is_unsigned, packed};
+use super::columns::Columns;
 use super::content::NO_IMAGE;
 use crate::error::DataError;
+use crate::text::read::{is_unsigned, packed};
 use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::data_type::ByteArray;

@@ -1,5 +1,6 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
+use super::DialogBuildOptions;
 use crate::dialog::part::DialogPart;
 use crate::dialog::read::NamedFile;
 use crate::dialog::tokenizer::DialogTokenizer;
@@ -20,7 +21,7 @@ pub(super) const READ: &str = "partition.json";
 
 /// Another number stands for notes of another shape, or for other rules by which messages are read
 /// and pairs chosen.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// `build.json`.
 #[derive(Serialize, Deserialize)]
@@ -148,6 +149,29 @@ pub(super) fn begin(
     Ok(digest)
 }
 
+/// How the pairs of a folder are made, by its note.
+pub(in crate::dialog) fn options_of(folder: &Path) -> Result<DialogBuildOptions, DataError> {
+    let path = folder.join("build.json");
+    let missing = |fault: &str, way_out| DataError::Missing {
+        path: folder.to_path_buf(),
+        fault: fault.into(),
+        way_out,
+    };
+    if !path.is_file() {
+        let fault = "no build.json in it: no pairs were made there";
+        return Err(missing(fault, "name a folder in which pairs were made"));
+    }
+    let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
+    let wrong = |error: serde_json::Error| DataError::format(&path, 0, error.to_string());
+    let note: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
+    if note["format"] != FORMAT {
+        let fault = "made by another version of this program";
+        return Err(missing(fault, "remove this folder and make it anew"));
+    }
+    let note: Note = serde_json::from_value(note).map_err(wrong)?;
+    serde_json::from_value(note.options).map_err(wrong)
+}
+
 /// Whether something is there that another call would make anew: what was read of a whole file of
 /// the sources, or the pairs.
 fn keeps_anything(folder: &Path) -> bool {
@@ -227,13 +251,46 @@ fn other_values(name: &str, new: &Value, old: &Value, found: &mut Vec<String>) {
         _ if name == "unsafe-words" => {
             found.push("other offensive words, or another classifier".into())
         }
-        _ => found.push(format!("{name} {old}, not {new}")),
+        _ => found.push(format!("{} {old}, not {new}", option_named(name))),
+    }
+}
+
+/// What the option of a key is called where the key's own name says little; as `tutor data dialog`
+/// has it.
+fn option_named(key: &str) -> &str {
+    match key {
+        "tokens" => "vocab-size",
+        "most-characters" => "characters",
+        "least-count" => "min-count",
+        "seed" => "split-seed",
+        _ => key,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_is_called_as_its_option() {
+        let options = json!(DialogBuildOptions::default());
+        let mut other = options.clone();
+        for (table, key) in [
+            ("vocabulary", "tokens"),
+            ("vocabulary", "most-characters"),
+            ("vocabulary", "least-count"),
+            ("split", "seed"),
+        ] {
+            let number = options[table][key].as_u64().expect("a number");
+            other[table][key] = json!(number + 1);
+        }
+        let mut found = Vec::new();
+        other_values("", &options, &other, &mut found);
+        let names = found.iter().filter_map(|told| told.split(' ').next());
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        assert_eq!(names, ["characters", "min-count", "split-seed", "vocab-size"], "{found:?}");
+    }
 
     #[test]
     fn what_another_version_began_is_not_gone_on_with() {
@@ -244,7 +301,7 @@ mod tests {
         let path = dir.path().join("build.json");
         let mut note: Value =
             serde_json::from_slice(&std::fs::read(&path).expect("it")).expect("JSON");
-        note["format"] = json!(3);
+        note["format"] = json!(FORMAT - 1);
         std::fs::write(&path, note.to_string()).expect("written");
         let error = begin().expect_err("other rules").to_string();
         assert!(error.contains("another version") && error.contains("build anew"), "{error}");

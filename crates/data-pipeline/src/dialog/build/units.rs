@@ -1,7 +1,8 @@
 //! Encoded pairs of a unit on disk, until near-duplicates are known.
 //!
 //! A pair is: its part (1 byte), what near-duplicates have in common (16), its place among them
-//! (16), lengths of the context and of the whole (2 each), ids (4 each, little-endian).
+//! (16), the number of its conversation in the unit (4), lengths of the context and of the whole (2
+//! each), ids (4 each, little-endian).
 
 use crate::dialog::encoded::PairLengths;
 use crate::dialog::funnel::Funnel;
@@ -17,7 +18,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 const WAY_OUT: &str = "check the disk, or remove the folder and build anew";
-const HEAD: usize = 37;
+const HEAD: usize = 41;
 
 /// What became of a unit.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,7 +53,12 @@ pub(super) fn write(
     let [path, note] = paths(folder, unit);
     let mut failed = None;
     let written = atomic_file::write_with(&path, |file| {
+        let (mut conversation, mut before) = (0u32, None);
         for pair in &selected.pairs {
+            // Pairs of one conversation stand together.
+            let its = Some(&pair.conversation);
+            conversation += u32::from(before.is_some() && before != its);
+            before = its;
             let sequence = match lengths.encode_known(subwords, pair) {
                 Ok(sequence) => sequence,
                 Err(error) => {
@@ -63,6 +69,7 @@ pub(super) fn write(
             file.write_all(&[pair.part as u8])?;
             file.write_all(&pair.fingerprint().to_bytes())?;
             file.write_all(&pair.place().to_bytes())?;
+            file.write_all(&conversation.to_le_bytes())?;
             file.write_all(&(sequence.first as u16).to_le_bytes())?;
             file.write_all(&(sequence.len() as u16).to_le_bytes())?;
             for id in &sequence.ids {
@@ -85,6 +92,8 @@ pub(super) struct Written {
     pub(super) part: DialogPart,
     print: Digest,
     place: Digest,
+    /// The number of its conversation among those of the unit.
+    pub(super) conversation: u32,
     pub(super) sequence: Sequence,
 }
 
@@ -110,11 +119,12 @@ pub(super) fn read(
         let length = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
         let part = DialogPart::ALL.get(usize::from(head[0])).copied();
         let part = part.ok_or_else(|| DataError::format(&path, 0, "no part of that number"))?;
-        bytes.resize(usize::from(length(35)) * 4, 0);
+        bytes.resize(usize::from(length(39)) * 4, 0);
         file.read_exact(&mut bytes).map_err(failed())?;
         let ids = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let sequence = Sequence { ids: ids.collect(), first: u32::from(length(33)) };
-        each(Written { part, print: digest(1), place: digest(17), sequence })?;
+        let sequence = Sequence { ids: ids.collect(), first: u32::from(length(37)) };
+        let conversation = u32::from_le_bytes([head[33], head[34], head[35], head[36]]);
+        each(Written { part, print: digest(1), place: digest(17), conversation, sequence })?;
     }
     Ok(())
 }

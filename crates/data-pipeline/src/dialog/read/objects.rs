@@ -105,7 +105,9 @@ struct Utterance {
     text: Option<String>,
 }
 
+/// Conversations are named behind the file: corpora number them alike.
 pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
+    let prefix = reading.prefix.clone();
     each_object(file, reading, |utterance: Utterance| {
         let either = |new: Option<Value>, old: Option<Value>| new.or(old).unwrap_or_default();
         let author = match either(utterance.speaker, utterance.user) {
@@ -123,7 +125,7 @@ pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), Dat
             id: filled(name(utterance.id, "id")?).ok_or("`id` is empty")?,
             parent: parent_of(name(parent, "reply-to")?),
             conversation: filled(conversation)
-                .map(|conversation| format!("convokit/{conversation}"))
+                .map(|conversation| format!("{prefix}/{conversation}"))
                 .unwrap_or_default(),
             author: name(author, "speaker")?,
             text: utterance.text.unwrap_or_default(),

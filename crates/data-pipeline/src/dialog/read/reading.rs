@@ -31,7 +31,7 @@ pub(super) struct Reading<'a> {
     pub(super) options: &'a DialogReadOptions,
     pub(super) tally: &'a mut Tally,
     pub(super) each: Each<'a>,
-    /// What the names of conversations begin with, for formats that number them.
+    /// What the names of conversations begin with, for formats whose names are those of a file.
     pub(super) prefix: String,
     pub(super) part: Option<DialogPart>,
 }
@@ -77,8 +77,9 @@ impl Reading<'_> {
     }
 }
 
-/// The id of a parent; `None` of nothing, and of what pandas and databases write for nothing.
-pub(super) fn parent_of(text: String) -> Option<String> {
+/// The id of a parent in a file; `None` of nothing, and of what pandas and databases write for
+/// nothing: `None`, `NaN`, `nan`, `<NA>`, `NULL`, `null`. All readers of messages go by it.
+pub fn parent_of(text: String) -> Option<String> {
     let is_none = matches!(&*text, "" | "None" | "NaN" | "nan" | "<NA>" | "NULL" | "null");
     (!is_none).then_some(text)
 }

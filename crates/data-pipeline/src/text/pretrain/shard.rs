@@ -71,6 +71,11 @@ impl Header {
         bytes
     }
 
+    /// What tells the file from others: it covers the content's digest.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(&self.bytes())
+    }
+
     /// From the first bytes of a file; the error is what is wrong with them.
     fn parse(bytes: &[u8; HEADER]) -> Result<Self, String> {
         let u32_at = |at| u32::from_le_bytes(part(bytes, at));
@@ -229,6 +234,24 @@ impl Shard {
             return Err(Self::fault(&self.path, at, fault));
         }
         Ok((start, usize::from(length), u32::from(first)))
+    }
+
+    /// The number of tokens of segment 1 of all sequences.
+    pub(super) fn second_tokens(&self) -> Result<u64, DataError> {
+        let mut bytes = vec![0; ENTRY << 13];
+        let (mut at, mut left) = (HEADER as u64, self.header.sequences * ENTRY as u64);
+        let mut tokens = 0;
+        while left > 0 {
+            let some = left.min(bytes.len() as u64) as usize;
+            self.read(&mut bytes[..some], at)?;
+            tokens += bytes[..some].chunks_exact(ENTRY).fold(0, |sum, entry| {
+                let [length, first] = [4, 6].map(|at| u16::from_le_bytes(part(entry, at)));
+                sum + u64::from(length.saturating_sub(first))
+            });
+            at += some as u64;
+            left -= some as u64;
+        }
+        Ok(tokens)
     }
 
     /// The number of tokens of a sequence.

@@ -2,6 +2,7 @@
 
 use super::shard::{Shard, name};
 use crate::dataset::Samples;
+use crate::digest::Digest;
 use crate::error::DataError;
 use crate::text::sequence::Sequence;
 use crate::text::tokenizer::Tokenizer;
@@ -91,12 +92,31 @@ impl TokenShards {
         &self.shards
     }
 
+    /// The number of tokens of segment 1 of all sequences.
+    ///
+    /// # Errors
+    /// When a file cannot be read any more.
+    pub fn second_tokens(&self) -> Result<u64, DataError> {
+        self.shards.iter().map(Shard::second_tokens).sum()
+    }
+
+    /// The digest of the vocabulary that the sequences were made with.
+    pub fn vocabulary(&self) -> Digest {
+        self.shards[0].header().vocabulary
+    }
+
+    /// What tells all sequences from others, by the digests in the headers of the files.
+    pub fn digest(&self) -> Digest {
+        let headers = self.shards.iter().flat_map(|shard| shard.header().digest().to_bytes());
+        Digest::of(&headers.collect::<Vec<u8>>())
+    }
+
     /// Checks that the sequences were made with this tokenizer.
     ///
     /// # Errors
     /// When they were made with another.
     pub fn check_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), DataError> {
-        let own = self.shards[0].header().vocabulary;
+        let own = self.vocabulary();
         if own == tokenizer.digest() {
             return Ok(());
         }

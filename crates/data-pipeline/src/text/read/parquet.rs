@@ -1,14 +1,22 @@
 //! Columns of text in Parquet files.
 
+mod values;
+
 use crate::error::DataError;
+use parquet::basic::Compression;
 use parquet::column::reader::{ColumnReader, get_column_reader};
+use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use values::{Values, date, decimal, type_name};
+
+pub(crate) use values::is_unsigned;
 
 /// A Parquet file of which some columns are read as text, a row group at a time.
 pub(crate) struct Columns {
@@ -19,7 +27,7 @@ pub(crate) struct Columns {
     group: usize,
 }
 
-/// The cells of a row; numbers and truth values are written out, null is none.
+/// The cells of a row; numbers, truth values and dates (`2024-02-29`) are written out, null is none.
 pub(crate) type Row = Vec<Option<String>>;
 
 /// The names of the columns of a Parquet file.
@@ -36,14 +44,14 @@ fn footer(path: &Path) -> Result<ParquetMetaData, DataError> {
 }
 
 impl Columns {
-    /// Reads the footer. Fails if a column is missing or no column of single values.
+    /// Reads the footer. Fails if a column is missing or no column of single values, if it has
+    /// neither text nor numbers, and if it is packed in a way that is not read.
     pub(crate) fn open(path: &Path, names: &[&str]) -> Result<Self, DataError> {
         let footer = footer(path)?;
         let columns = footer.file_metadata().schema_descr().columns();
         let leaf = |name: &&str| {
-            let is = |c: &Arc<parquet::schema::types::ColumnDescriptor>| {
-                c.path().string() == **name && c.max_rep_level() == 0
-            };
+            let is =
+                |c: &Arc<ColumnDescriptor>| c.path().string() == **name && c.max_rep_level() == 0;
             columns.iter().position(is).ok_or_else(|| {
                 let names: Vec<String> = columns.iter().map(|c| c.path().string()).collect();
                 DataError::Column {
@@ -53,7 +61,23 @@ impl Columns {
                 }
             })
         };
-        let leaves = names.iter().map(leaf).collect::<Result<_, _>>()?;
+        let leaves: Vec<usize> = names.iter().map(leaf).collect::<Result<_, _>>()?;
+        for &leaf in &leaves {
+            let column = &columns[leaf];
+            if Values::of(column).is_none() {
+                return Err(DataError::Missing {
+                    path: path.to_path_buf(),
+                    fault: format!(
+                        "its column `{}` is of type {}, which is read neither as text nor as \
+                         numbers",
+                        column.path().string(),
+                        type_name(column)
+                    ),
+                    way_out: "write it as text or as numbers",
+                });
+            }
+            packed(path, &footer, leaf)?;
+        }
         Ok(Self { path: path.to_path_buf(), leaves, footer, group: 0 })
     }
 
@@ -129,15 +153,37 @@ impl Columns {
                 values.iter().map($text).collect::<Result<Vec<String>, ParquetError>>()?
             }};
         }
-        let values = match get_column_reader(descriptor, Box::new(pages)) {
-            ColumnReader::ByteArrayColumnReader(mut r) => {
-                read!(r, |v: &parquet::data_type::ByteArray| { v.as_utf8().map(str::to_owned) })
+        let kind = Values::of(&descriptor);
+        let values = match (get_column_reader(descriptor, Box::new(pages)), kind) {
+            (ColumnReader::ByteArrayColumnReader(mut r), Some(Values::Decimal(scale))) => {
+                read!(r, |v: &ByteArray| decimal(v.data(), scale))
             }
-            ColumnReader::Int32ColumnReader(mut r) => read!(r, |v: &i32| Ok(v.to_string())),
-            ColumnReader::Int64ColumnReader(mut r) => read!(r, |v: &i64| Ok(v.to_string())),
-            ColumnReader::BoolColumnReader(mut r) => read!(r, |v: &bool| Ok(v.to_string())),
-            ColumnReader::FloatColumnReader(mut r) => read!(r, |v: &f32| Ok(v.to_string())),
-            ColumnReader::DoubleColumnReader(mut r) => read!(r, |v: &f64| Ok(v.to_string())),
+            (ColumnReader::FixedLenByteArrayColumnReader(mut r), Some(Values::Decimal(scale))) => {
+                read!(r, |v: &FixedLenByteArray| decimal(v.data(), scale))
+            }
+            (ColumnReader::Int32ColumnReader(mut r), Some(Values::Decimal(scale))) => {
+                read!(r, |v: &i32| decimal(&v.to_be_bytes(), scale))
+            }
+            (ColumnReader::Int64ColumnReader(mut r), Some(Values::Decimal(scale))) => {
+                read!(r, |v: &i64| decimal(&v.to_be_bytes(), scale))
+            }
+            (ColumnReader::Int32ColumnReader(mut r), Some(Values::Date)) => {
+                read!(r, |v: &i32| Ok(date(i64::from(*v))))
+            }
+            (ColumnReader::Int32ColumnReader(mut r), Some(Values::Unsigned)) => {
+                read!(r, |v: &i32| Ok(v.cast_unsigned().to_string()))
+            }
+            (ColumnReader::Int64ColumnReader(mut r), Some(Values::Unsigned)) => {
+                read!(r, |v: &i64| Ok(v.cast_unsigned().to_string()))
+            }
+            (ColumnReader::ByteArrayColumnReader(mut r), _) => {
+                read!(r, |v: &ByteArray| v.as_utf8().map(str::to_owned))
+            }
+            (ColumnReader::Int32ColumnReader(mut r), _) => read!(r, |v: &i32| Ok(v.to_string())),
+            (ColumnReader::Int64ColumnReader(mut r), _) => read!(r, |v: &i64| Ok(v.to_string())),
+            (ColumnReader::BoolColumnReader(mut r), _) => read!(r, |v: &bool| Ok(v.to_string())),
+            (ColumnReader::FloatColumnReader(mut r), _) => read!(r, |v: &f32| Ok(v.to_string())),
+            (ColumnReader::DoubleColumnReader(mut r), _) => read!(r, |v: &f64| Ok(v.to_string())),
             _ => {
                 let fault = "a column holds neither text nor numbers";
                 return Err(ParquetError::General(fault.into()));
@@ -149,6 +195,28 @@ impl Columns {
         let mut values = values.into_iter();
         Ok(levels.iter().map(|&level| if level == most { values.next() } else { None }).collect())
     }
+}
+
+/// Fails if a column is packed in a way that is not read.
+pub(crate) fn packed(
+    path: &Path,
+    footer: &ParquetMetaData,
+    column: usize,
+) -> Result<(), DataError> {
+    for group in footer.row_groups() {
+        let name = match group.column(column).compression() {
+            Compression::BROTLI(_) => "Brotli",
+            Compression::LZO => "LZO",
+            _ => continue,
+        };
+        let fault = format!(
+            "its column `{}` is compressed by {name}, which is not read",
+            group.column(column).column_descr().path().string()
+        );
+        let way_out = "write it with Zstandard or Snappy";
+        return Err(DataError::Missing { path: path.to_path_buf(), fault, way_out });
+    }
+    Ok(())
 }
 
 /// Runs a reader, whose faults become text; a damaged file may make it panic.

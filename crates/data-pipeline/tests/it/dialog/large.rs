@@ -128,6 +128,76 @@ fn ten_times_the_memory() {
         assert!(found == expected, "{}: {} and {}", part.name(), found.len(), expected.len());
     }
     assert!(folder.path().join("one/train/tokens-00001.shard").exists());
+
+    // What was made can be opened, and says which pairs are of one conversation.
+    let one = folder.path().join("one");
+    let made = MadeDialogs::open(&one).unwrap();
+    assert_eq!((made.built(), made.options().lengths), (&built, options.lengths));
+    assert_eq!(made.tokenizer().digest(), tokenizer.digest());
+    assert_eq!(made.digest(), MadeDialogs::open(&folder.path().join("three")).unwrap().digest());
+    assert!(made.conversations(DialogPart::Train).is_empty());
+    for part in [DialogPart::Validation, DialogPart::Test] {
+        let set = made.pairs(part);
+        let mut expected: BTreeMap<&str, Vec<Vec<u32>>> = BTreeMap::new();
+        for pair in selected.part(part) {
+            let ids = options.lengths.encode(&tokenizer, pair).unwrap().ids;
+            expected.entry(&pair.conversation).or_default().push(ids);
+        }
+        let mut found: BTreeMap<u32, Vec<Vec<u32>>> = BTreeMap::new();
+        for (i, &number) in made.conversations(part).iter().enumerate() {
+            found.entry(number).or_default().push(set.item(i).unwrap().ids);
+        }
+        assert!(found.keys().copied().eq(0..found.len() as u32));
+        let sorted = |of: Vec<Vec<Vec<u32>>>| {
+            let each = of.into_iter().map(|mut pairs| {
+                pairs.sort_unstable();
+                pairs
+            });
+            let mut all: Vec<_> = each.collect();
+            all.sort_unstable();
+            all
+        };
+        assert!(sorted(found.into_values().collect()) == sorted(expected.into_values().collect()));
+        let responses = (0..set.len()).map(|i| set.item(i).unwrap());
+        let tokens: u64 = responses.map(|pair| pair.len() as u64 - u64::from(pair.first)).sum();
+        assert_eq!(set.second_tokens().unwrap(), tokens);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_trained_on_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sources, tokenizer) = ([dump(folder.path(), 1 << 18)], tokenizer());
+    let into = |name: &str| folder.path().join(name);
+    let build = |name: &str, options: &DialogBuildOptions| {
+        build_dialogs(&sources, Some(&tokenizer), &Fine, &into(name), options, &mut |_| {}).unwrap()
+    };
+    let fault = |name: &str| MadeDialogs::open(&into(name)).unwrap_err().to_string();
+    // Of each part one file.
+    let options = options(1 << 23, 1);
+    build("good", &options);
+    let digest = MadeDialogs::open(&into("good")).unwrap().digest();
+    let split = DialogSplit { test: 0.0, ..options.split };
+    build("no-test", &DialogBuildOptions { split, ..options.clone() });
+    assert!(fault("no-test").contains("no pair in its test part"), "{}", fault("no-test"));
+    let lengths = PairLengths { context: 64, response: 64 };
+    build("other", &DialogBuildOptions { lengths, ..options.clone() });
+    assert_ne!(MadeDialogs::open(&into("other")).unwrap().digest(), digest);
+
+    std::fs::copy(into("other/test/tokens-00000.shard"), into("good/test/tokens-00000.shard"))
+        .unwrap();
+    let shards = MadeDialogs::open(&into("good")).unwrap().digest();
+    assert_ne!(shards, digest, "other pairs");
+    std::fs::remove_file(into("good/validation/conversations")).unwrap();
+    assert!(fault("good").contains("conversations"), "{}", fault("good"));
+    let note = std::fs::read(into("other/build.json")).unwrap();
+    let mut note: serde_json::Value = serde_json::from_slice(&note).unwrap();
+    note["format"] = serde_json::json!(1);
+    std::fs::write(into("other/build.json"), note.to_string()).unwrap();
+    assert!(fault("other").contains("another version"), "{}", fault("other"));
+    std::fs::remove_file(into("no-test/built.json")).unwrap();
+    assert!(fault("no-test").contains("half made"), "{}", fault("no-test"));
+    assert!(fault("nowhere").contains("no build.json"), "{}", fault("nowhere"));
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn convokit() {
                 {\"id\": \"u2\", \"root\": \"u0\", \"conversation_id\": \"u0\", \"text\": \"No.\", \
                 \"user\": \"c\", \"speaker\": \"c\", \"reply_to\": \"u0\", \"reply-to\": \"u1\"}\n";
     let found = read(DialogFormat::Convokit, "utterances.jsonl", text);
-    let name = "convokit/u0";
+    let name = "convokit/utterances/u0";
     let expected = [
         (name, "u1", Some("u0"), "b", "Yes."),
         (name, "u0", None, "a", ""),
@@ -400,6 +400,40 @@ fn conversations_of_files_that_are_called_alike_stay_apart() {
     assert_eq!(names(&[source(texts[0])]), ["blocks/talk/00000001"]);
     let again = source("test/../train/talk.txt");
     assert_eq!(names(&[source(texts[0]), again]), ["blocks/talk/00000001"]);
+}
+
+/// Every corpus of ConvoKit has an `utterances.jsonl`, and most number their utterances from 0.
+#[test]
+fn corpora_with_the_same_ids_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        let line = |id: u8, parent: &str, text: &str| {
+            format!(
+                "{{\"id\": \"u{id}\", \"conversation_id\": \"u0\", \"reply-to\": {parent}, \
+                 \"speaker\": \"s\", \"text\": \"{text} in {name}\"}}\n"
+            )
+        };
+        let lines = [line(0, "null", "What is it"), line(1, "\"u0\"", "It is a thing")].concat();
+        std::fs::write(path.join("utterances.jsonl"), lines).unwrap();
+        DialogSource { path, format: DialogFormat::Convokit, part: None }
+    };
+    let sources = ["movies", "cars"].map(source);
+    let (messages, _) = read_all(&sources, &Default::default()).unwrap();
+    let name = |name: &str| format!("convokit/{name}/utterances.jsonl/u0");
+    assert_eq!(
+        (&messages[0].conversation, &messages[2].conversation),
+        (&name("movies"), &name("cars"))
+    );
+    let dialogs = Dialogs::new(messages, &DialogSplit::default()).unwrap();
+    let found = dialogs.select(&Filters::default(), &super::checks()).unwrap();
+    let pairs = [
+        (vec!["What is it in cars"], "It is a thing in cars"),
+        (vec!["What is it in movies"], "It is a thing in movies"),
+    ];
+    assert_eq!(super::shown(&found), pairs);
+    assert_eq!(found.funnel.kept, 4);
 }
 
 #[test]

@@ -133,9 +133,16 @@ fn of_messages_with_one_id_one_is_kept() {
     ];
     let found = selected(messages.clone(), &Filters::default());
     assert_eq!(shown(&found), [(vec!["Have you seen the film?"], "Yes, it was great.")]);
-    assert_eq!(found.funnel.count(Reason::DuplicateId), 2);
+    let count = |reason| found.funnel.count(reason);
+    assert_eq!((count(Reason::DuplicateId), count(Reason::ConflictingId)), (1, 1));
+    let conflicting = &found.funnel.dropped[&Reason::ConflictingId].examples;
+    assert_eq!(*conflicting, ["another text of `b`: Yes, it was."]);
     messages.reverse();
-    assert_eq!(selected(messages, &Filters::default()), found);
+    assert_eq!(selected(messages.clone(), &Filters::default()), found);
+    messages.iter_mut().for_each(|message| message.conversation = "talk".into());
+    let found = selected(messages, &Filters::default());
+    let conflicting = &found.funnel.dropped[&Reason::ConflictingId].examples;
+    assert_eq!(*conflicting, ["another text of `b` in `talk`: Yes, it was."]);
 }
 
 #[test]
@@ -212,6 +219,29 @@ fn near_duplicates_are_removed_from_training_first() {
     let names: Vec<&str> = found.pairs.iter().map(|pair| &*pair.conversation).collect();
     assert_eq!((names, found.funnel.near_duplicates), (vec!["c", "d", "e", "f"], 2));
     assert_eq!(found.part(DialogPart::Train).count(), 2);
+}
+
+/// Answers that differ in signs alone are other answers; case and punctuation make none.
+#[test]
+fn signs_that_mean_something_are_no_duplicates() {
+    let kept = |question: &str, answers: &[&str]| {
+        let answer = |(i, answer): (usize, &&str)| {
+            let name = format!("c{i}");
+            let of = |m: Message| Message { conversation: name.clone(), ..m };
+            [of(message("0", None, "", question)), of(message("1", Some("0"), "", answer))]
+        };
+        let messages = answers.iter().enumerate().flat_map(answer).collect();
+        let filters = Filters { min_alphabetic: 0.0, min_subwords: 1, ..Filters::default() };
+        let mut found = selected(messages, &filters);
+        assert_eq!(found.pairs.len(), answers.len());
+        found.remove_near_duplicates();
+        found.pairs.len()
+    };
+    let question = "Which of all these languages do you like best?";
+    assert_eq!(kept(question, &["C++", "C#", "C", "c.", "c++!"]), 3);
+    assert_eq!(kept(question, &["C++ or C", "C or C++"]), 2);
+    assert_eq!(kept(question, &["👍", "👎", "👍", "!", "?"]), 4);
+    assert_eq!(kept(question, &["I like #rust", "I like rust", "i like rust 👍"]), 1);
 }
 
 #[test]

@@ -289,6 +289,43 @@ fn a_row_that_is_left_out_does_not_move_the_others() {
     assert!(error.contains("line 3") && error.contains("of all its rows"), "{error}");
 }
 
+/// A blank line is no row: predictions count rows.
+#[test]
+fn a_blank_line_does_not_move_the_rows_below_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = "index\tsentence1\tsentence2";
+    write(folder.path(), "WNLI/test.tsv", &format!("{names}\n0\ta\tb\n\n\n1\tc\td\n\n"));
+    let ids = |part| {
+        let set = Glue::Wnli.read(folder.path(), part, OnBadInput::Skip).unwrap();
+        set.examples().iter().map(|example| example.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(GluePart::Test), ["WNLI/test/0", "WNLI/test/1"]);
+    let rows = format!("{names}\tlabel\n\n0\ta\tb\t1\nbroken\n\n2\tc\td\t0\n");
+    write(folder.path(), "WNLI/dev.tsv", &rows);
+    assert_eq!(ids(GluePart::Dev), ["WNLI/dev/0", "WNLI/dev/2"]);
+}
+
+/// A first line that holds a row is not lost, nor are the rows of a task without names read as
+/// those of another.
+#[test]
+fn a_row_in_the_place_of_names_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (task, part, file, text, cell) in [
+        (Glue::Sst2, GluePart::Train, "train.tsv", "good\t1\nbad\t0\n", "label `1`"),
+        (Glue::Sst2, GluePart::Dev, "dev.tsv", "gj04\t0\t*\tThe bad.\n", "label `0`"),
+        (Glue::Rte, GluePart::Train, "train.tsv", "0\ta\tb\tentailment\n", "`entailment`"),
+        (Glue::StsB, GluePart::Dev, "dev.tsv", "0\tg\tf\ta\tb\t3.2\n", "label `3.2`"),
+        (Glue::Rte, GluePart::Test, "test.tsv", "0\ta\tb\n1\tc\td\n", "number `0`"),
+    ] {
+        write(folder.path(), file, text);
+        for on_bad in [OnBadInput::Error, OnBadInput::Skip] {
+            let error = task.read(folder.path(), part, on_bad).unwrap_err().to_string();
+            assert!(error.contains(&format!("{file} line 1")) && error.contains(cell), "{error}");
+            assert!(error.contains("write a line of names above it"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn the_diagnostic_set_lies_where_its_script_puts_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -216,6 +216,25 @@ fn a_table_that_lacks_a_column_is_read_by_a_usual_one_if_asked() {
     // What is there is taken.
     let path = [write(folder.path(), "b.csv", "text,t,label,y\nno,yes,no,a\n")];
     assert_eq!(rows(&either.read(&path).unwrap()), [("yes", Some("a"))]);
+    // Pairs are looked for alike: by their names in another case, then by usual ones.
+    let pairs = OwnTexts {
+        text: Column::from("q").or_usual(),
+        pair: Some("a".to_owned()),
+        ..OwnTexts::default()
+    };
+    for (text, columns) in [
+        ("Q,A,premise,hypothesis\none,two,no,no\n", "`Q` and `A`"),
+        ("q,Premise,Hypothesis\nno,one,two\n", "`Premise` and `Hypothesis`"),
+    ] {
+        let set = pairs.read(&[write(folder.path(), "c.csv", text)]).unwrap();
+        let texts = &set.examples()[0].texts;
+        assert_eq!((texts.a.as_str(), texts.b.as_deref()), ("one", Some("two")), "{text}");
+        let notes = set.notes().join("; ");
+        assert!(notes.contains("no columns `q` and `a` in ") && notes.contains(columns), "{notes}");
+    }
+    let path = [write(folder.path(), "c.csv", "q,text\none,two\n")];
+    let error = pairs.read(&path).unwrap_err().to_string();
+    assert!(error.contains("no column `a` among q, text"), "{error}");
 }
 
 #[test]

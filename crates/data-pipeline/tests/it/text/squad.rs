@@ -145,6 +145,11 @@ fn bad_files_are_told() {
         ),
         ("\"answer_start\": 17", "\"answer_start\": 999", "does not stand where"),
         ("\"is_impossible\": true", "\"is_impossible\": false", "question 7: no answer"),
+        (
+            r#"{"text": "Zürich", "answer_start": 17}"#,
+            r#"{"text": "", "answer_start": 0}"#,
+            "question a: an answer is empty; a question without an answer has `\"is_impossible\"",
+        ),
         // Predictions name questions by their ids: of two with one id, one would be lost.
         ("\"id\": 7", "\"id\": \"a\"", "question a: another question has this id"),
     ] {

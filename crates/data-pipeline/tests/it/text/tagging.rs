@@ -55,6 +55,11 @@ fn a_number_sign_is_a_word_where_it_has_the_columns_of_one() {
     assert_eq!(words("a O\n\n# newdoc\nb O\n"), ["a", "b"]);
     assert_eq!(words("a X O\n\n# sent_id 12\nb X O\n"), ["a", "b"]);
     assert_eq!(words("a O\n\n# O\nb O\n"), ["a", "# b"]);
+    // Of the first line of a file, too.
+    assert_eq!(words("# O\nb O\n"), ["# b"]);
+    assert_eq!(words("# newdoc\nb O\n\n# O\nc O\n"), ["b", "# c"]);
+    assert_eq!(words("# O\nb X O\n"), ["b"]);
+    assert_eq!(words("# B-X\nb O\n\nc B-X\n"), ["# b", "c"]);
 }
 
 #[test]
@@ -67,17 +72,40 @@ fn between_tabs_a_word_may_hold_spaces() {
 
 #[test]
 fn bad_lines_spoil_their_sentence() {
-    let columns = TaggedColumns { tags: Some(vec!["O".into()]), ..TaggedColumns::default() };
-    for (bad, fault) in
-        [("word", "too few columns for a word and its tag: 1"), ("word B-X", "no tag `B-X`")]
-    {
-        let text = format!("a O\n{bad}\nb O\n\nc O\n");
-        let error = read(&text, &columns, OnBadInput::Error).unwrap_err();
-        assert!(error.contains(&format!("a.conll line 2: {fault}")), "{error}");
-        let set = read(&text, &columns, OnBadInput::Skip).unwrap();
-        assert_eq!((set.sentences.len(), set.sentences[0].words.join(" ")), (1, "c".into()));
-        assert_eq!(set.tally.skipped.values().sum::<u64>(), 1);
-    }
+    let columns = TaggedColumns::default();
+    let text = "a O\nword\nb O\n\nc O\n";
+    let error = read(text, &columns, OnBadInput::Error).unwrap_err();
+    let fault = "too few columns for a word and its tag: 1";
+    assert!(error.contains(&format!("a.conll line 2: {fault}")), "{error}");
+    let set = read(text, &columns, OnBadInput::Skip).unwrap();
+    assert_eq!((set.sentences.len(), set.sentences[0].words.join(" ")), (1, "c".into()));
+    assert_eq!(set.tally.skipped.values().sum::<u64>(), 1);
+}
+
+/// Sentences to measure may have tags that those to learn from do not have.
+#[test]
+fn tags_of_the_file_follow_those_that_are_given() {
+    let tags = ["B-A", "O"].map(str::to_owned).to_vec();
+    let columns = TaggedColumns { tags: Some(tags), ..TaggedColumns::default() };
+    let set = read("a O\nb B-Y\nc B-X\n", &columns, OnBadInput::Error).unwrap();
+    assert_eq!(set.tags, ["B-A", "O", "B-X", "B-Y"]);
+    assert_eq!(set.sentences[0].tags, Some(vec![1, 3, 2]));
+    // A first line is a word by a tag that is given, too.
+    assert_eq!(read("# B-A\nb O\n", &columns, OnBadInput::Error).unwrap().tags.len(), 2);
+}
+
+#[test]
+fn a_sentence_a_line_is_no_word_a_line() {
+    let columns = TaggedColumns { untagged: true, ..TaggedColumns::default() };
+    let error = read("It is good.\nIt was not bad.\n", &columns, OnBadInput::Error).unwrap_err();
+    assert!(error.contains("a.conll line 2: 4 columns, and 3 above (write a word"), "{error}");
+    let set = read("It is good.\nIt was not bad.\n", &columns, OnBadInput::Skip).unwrap();
+    assert_eq!((set.sentences.len(), set.tally.skipped.values().sum::<u64>()), (0, 1));
+    let set = read("a X O\nb\n\nc X\n", &columns, OnBadInput::Error).unwrap();
+    assert_eq!(set.sentences.len(), 2, "further columns may be missing");
+    let other = TaggedColumns { word: 1, ..columns };
+    let error = read("X a\nX\n\n", &other, OnBadInput::Error).unwrap_err();
+    assert!(error.contains("line 2: too few columns for a word: 1"), "{error}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use serde::Deserialize;
 use web_server::answer;
+use web_server::client::client;
 use web_server::listen::Peer;
 
 /// A hash that no password has, so that a project without one takes as long to refuse.
@@ -53,9 +54,10 @@ fn form(app: &App, status: StatusCode, trouble: Option<&str>) -> Response {
 pub(super) async fn log_in(
     State(app): State<App>,
     Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     Form(Login { password }): Form<Login>,
 ) -> Response {
-    if app.logins.take(&peer.ip().to_string()).is_err() {
+    if app.logins.take(&client(peer.ip(), &headers, app.is_proxied)).is_err() {
         let why = "Too many attempts. Wait a while, then try again.";
         return form(&app, StatusCode::TOO_MANY_REQUESTS, Some(why));
     }

@@ -134,19 +134,26 @@ pub(super) async fn raters(State(app): State<App>, session: Session) -> Response
 
 fn row(rater: &RaterInfo, session: &Session) -> Markup {
     let name = if rater.label.is_empty() { &rater.key } else { &rater.label };
-    let actions = [
-        ("renew", "New link; the old one ends"),
-        if rater.state == "paused" { ("resume", "Go on") } else { ("pause", "Pause") },
-        ("delete", "Delete the person, keep votes"),
-        ("delete-all", "Delete the person and all votes"),
-    ];
+    let is_deleted = rater.state == "deleted";
+    let leaves = rater.votes > 0 || rater.skipped > 0 || rater.chats_done > 0;
+    let actions = match is_deleted {
+        // Whose votes were kept may want them gone, too.
+        true if leaves => vec![("delete-all", "Delete all votes, too")],
+        true => vec![],
+        false => vec![
+            ("renew", "New link; the old one ends"),
+            if rater.state == "paused" { ("resume", "Go on") } else { ("pause", "Pause") },
+            ("delete", "Delete the person, keep votes"),
+            ("delete-all", "Delete the person and all votes"),
+        ],
+    };
     html! {
         tr {
             th scope="row" { (rater.key) } td { (rater.label) } td { (rater.state) }
             td { (rater.votes) } td { (rater.skipped) } td { (rater.practice) }
             td { (rater.chats_done) " of " (rater.chats) }
             td.moment { @if let Some(at) = rater.last { (&iso(at)[..16].replace('T', " ")) } }
-            td { @if rater.state != "deleted" {
+            td { @if !actions.is_empty() {
                 form.inline method="post" action=(format!("/admin/raters/{}", rater.key)) {
                     (csrf(session))
                     select name="action" required aria-label=(format!("Change {name}")) {

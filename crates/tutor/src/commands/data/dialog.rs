@@ -82,7 +82,8 @@ struct FilterArgs {
     #[arg(long)]
     keep_quotes: bool,
     /// Keep offensive messages
-    #[arg(long, conflicts_with_all = ["offensive_words", "classifier"])]
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["offensive_words", "classifier", "refuse", "refuse_threshold"])]
     keep_offensive: bool,
     #[command(flatten)]
     offensive: RefusalArgs,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use torch::group::Rendezvous;
 
 use super::table::Format;
+use crate::run::processes;
 
 /// Which of how many parts, the first being 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +38,8 @@ pub(in crate::commands) fn parse(text: &str) -> Result<Shard, String> {
 /// The part of a process that a launcher has started beside others, and the process's place on its
 /// machine.
 pub(super) fn of_launcher() -> Result<Option<(Shard, usize)>> {
-    let variable = |name: &str| {
-        let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-        // These processes never meet.
-        value.or_else(|| (name == "MASTER_ADDR").then(|| "localhost".to_owned()))
-    };
-    let rendezvous = Rendezvous::from_vars(variable)?;
     let shard = |m: Rendezvous| (Shard { number: m.rank + 1, of: m.size }, m.local_rank);
-    Ok(rendezvous.map(shard))
+    Ok(processes::launched()?.map(shard))
 }
 
 impl Shard {
@@ -62,6 +57,7 @@ impl Shard {
     /// Whether its file is there and whole. Fails where the folder holds parts of other work.
     pub(super) fn is_done(self, folder: &Path, whole: &Whole) -> Result<bool> {
         let own = self.file(folder);
+        let mut parts = Vec::new();
         let entries = folder.read_dir().with_context(|| folder.display().to_string())?;
         for entry in entries {
             let path = entry.with_context(|| folder.display().to_string())?.path();
@@ -69,17 +65,27 @@ impl Shard {
             let Some(stem) = name.strip_suffix(".parquet") else { continue };
             let of = stem.strip_prefix("part-").and_then(|part| part.split_once("-of-"));
             match of.and_then(|(_, of)| of.parse::<usize>().ok()) {
-                Some(of) if of == self.of => {}
+                Some(of) if of == self.of => parts.push(path),
                 Some(_) => bail!(other(&path, "one of another number of parts")),
                 None => bail!(other(&path, "something else than a part of labels")),
             }
+        }
+        if note_of(folder).is_none() {
+            // Nothing else says of what they are.
+            parts.iter().try_for_each(|part| whole.has_part(part, &Kept::of(part)?))?;
         }
         whole.agree(folder)?;
         if !own.is_file() {
             return Ok(false);
         }
-        if stamps(&own)?.as_deref() != Some(&whole.stamps.to_string()) {
-            bail!(other(&own, "labels of samples that have changed since"));
+        let kept = Kept::of(&own)?;
+        whole.has_part(&own, &kept)?;
+        if kept.stamps.as_deref() != Some(&whole.stamps.to_string()) {
+            let by = match is_image(&whole.id) {
+                true => ", by the size or the time of change of their files",
+                false => "",
+            };
+            bail!(other(&own, &format!("labels of samples that have changed since{by}")));
         }
         Ok(true)
     }
@@ -89,7 +95,19 @@ fn other(path: &Path, what: &str) -> String {
     format!("{} holds {what}: name another folder by --out, or remove it", path.display())
 }
 
-/// What all parts together label, and how; beside them as `parts.json`.
+/// The file beside the parts that says of what they are: readers of Parquet leave out what begins
+/// so.
+const NOTE: &str = "_parts.json";
+
+/// What earlier versions called it.
+const OLD_NOTE: &str = "parts.json";
+
+/// The file that says of what the parts of a folder are, if there is one.
+fn note_of(folder: &Path) -> Option<PathBuf> {
+    [NOTE, OLD_NOTE].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+}
+
+/// What all parts together label, and how; beside them as [`NOTE`].
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Whole {
     network: String,
@@ -122,17 +140,31 @@ fn no_stamps() -> Digest {
     Digest::of(&[])
 }
 
-/// The key under which a part keeps its stamps.
-const KEY: &str = "tutor.stamps";
+/// The key under which a part keeps the digest of its stamps.
+const STAMPS: &str = "tutor.stamps";
 
-/// What a part keeps of its samples.
-fn stamps(path: &Path) -> Result<Option<String>> {
-    let at = || path.display().to_string();
-    let file = File::open(path).with_context(at)?;
-    let reader = SerializedFileReader::new(file).with_context(at)?;
-    let entries = reader.metadata().file_metadata().key_value_metadata();
-    let entry = entries.into_iter().flatten().find(|entry| entry.key == KEY);
-    Ok(entry.and_then(|entry| entry.value.clone()))
+/// The key under which a part keeps the digest of what all parts together label, and how; by it
+/// `data-engine` finds parts of different labellings.
+const PARTS: &str = "tutor.parts";
+
+/// What a part keeps in its footer. Those of earlier versions have no digest of all parts.
+struct Kept {
+    stamps: Option<String>,
+    parts: Option<String>,
+}
+
+impl Kept {
+    fn of(path: &Path) -> Result<Self> {
+        let at = || path.display().to_string();
+        let file = File::open(path).with_context(at)?;
+        let reader = SerializedFileReader::new(file).with_context(at)?;
+        let entries = reader.metadata().file_metadata().key_value_metadata();
+        let value = |key: &str| {
+            let entry = entries.into_iter().flatten().find(|entry| entry.key == key);
+            entry.and_then(|entry| entry.value.clone())
+        };
+        Ok(Self { stamps: value(STAMPS), parts: value(PARTS) })
+    }
 }
 
 impl Whole {
@@ -149,14 +181,31 @@ impl Whole {
         Self { network, threshold, texts, id, parts: shard.of, samples, names, stamps }
     }
 
-    /// What a Parquet file keeps.
-    pub(super) fn entry(&self) -> (String, String) {
-        (KEY.to_owned(), self.stamps.to_string())
+    /// What a Parquet file keeps, by key.
+    pub(super) fn entries(&self) -> Result<Vec<(String, String)>> {
+        let parts = self.digest()?.to_string();
+        Ok(vec![(STAMPS.to_owned(), self.stamps.to_string()), (PARTS.to_owned(), parts)])
+    }
+
+    /// Equal for all parts of one labelling, and different otherwise.
+    fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&serde_json::to_vec(self)?))
+    }
+
+    /// Fails if a part says of itself that it belongs to another labelling.
+    fn has_part(&self, path: &Path, kept: &Kept) -> Result<()> {
+        let own = self.digest()?.to_string();
+        if kept.parts.as_ref().is_some_and(|parts| *parts != own) {
+            let what = "a part of another labelling, which differs in the network, the samples, or \
+                        the options";
+            bail!(other(path, what));
+        }
+        Ok(())
     }
 
     /// Fails unless the folder is for the same labels. The first process writes what they are.
     fn agree(&self, folder: &Path) -> Result<()> {
-        let path = folder.join("parts.json");
+        let path = note_of(folder).unwrap_or_else(|| folder.join(NOTE));
         if !path.exists() {
             // Of processes that start together each writes the same, or finds another below.
             atomic_file::write(&path, &serde_json::to_vec_pretty(self)?)?;
@@ -216,7 +265,7 @@ mod tests {
     #[test]
     fn parts_of_texts_by_versions_that_named_their_first_column_otherwise_are_refused() {
         let dir = tempfile::tempdir().expect("a folder");
-        let note = dir.path().join("parts.json");
+        let note = dir.path().join(NOTE);
         let whole = |id: &str| {
             let (shard, names) = (Shard { number: 1, of: 2 }, ["a", "b"].map(str::to_owned));
             let identity = ("net".to_owned(), None, false, id);
@@ -231,6 +280,31 @@ mod tests {
         std::fs::remove_file(&note).expect("removed");
         whole("id").agree(dir.path()).expect("the first");
         whole("id").agree(dir.path()).expect("the same");
+    }
+
+    #[test]
+    fn folders_of_earlier_versions_are_gone_on_with() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let whole = |network: &str| {
+            let (shard, names) = (Shard { number: 1, of: 2 }, ["a", "b"].map(str::to_owned));
+            let identity = (network.to_owned(), None, false, "image");
+            Whole::new(identity, shard, names.into_iter(), std::iter::empty())
+        };
+        whole("net").agree(dir.path()).expect("the first");
+        let [now, before] = [NOTE, OLD_NOTE].map(|name| dir.path().join(name));
+        std::fs::rename(&now, &before).expect("as it was called");
+        whole("net").agree(dir.path()).expect("the same");
+        assert!(!now.exists(), "there are not two");
+        let error = whole("other").agree(dir.path()).expect_err("others").to_string();
+        assert!(error.contains("labels by another network"), "{error}");
+        // Their parts say nothing of each other.
+        let kept = |parts: Option<&str>| Kept { stamps: None, parts: parts.map(str::to_owned) };
+        let part = Path::new("part");
+        whole("net").has_part(part, &kept(None)).expect("one of before");
+        let own = whole("net").digest().expect("JSON").to_string();
+        whole("net").has_part(part, &kept(Some(&own))).expect("its own");
+        let error = whole("other").has_part(part, &kept(Some(&own))).expect_err("another's");
+        assert!(error.to_string().contains("a part of another labelling"), "{error}");
     }
 
     #[test]

@@ -58,8 +58,8 @@ pub(super) struct Table<'a> {
     pub(super) classes: &'a [String],
     /// From which probability on a label is written.
     pub(super) threshold: Option<f32>,
-    /// What a Parquet file says of itself: a key and its value.
-    pub(super) about: Option<(String, String)>,
+    /// What a Parquet file says of itself: keys and their values.
+    pub(super) about: Vec<(String, String)>,
     pub(super) rows: Rows<'a>,
 }
 
@@ -162,7 +162,9 @@ impl Table<'_> {
             fields.push(text(column, Repetition::REQUIRED)?);
         }
         let schema = Arc::new(Type::group_type_builder("predictions").with_fields(fields).build()?);
-        let about = self.about.clone().map(|(key, value)| vec![KeyValue::new(key, value)]);
+        let about = self.about.iter().cloned().map(|(key, value)| KeyValue::new(key, value));
+        let about: Vec<KeyValue> = about.collect();
+        let about = Some(about).filter(|about| !about.is_empty());
         let properties = WriterProperties::builder().set_key_value_metadata(about).build();
         let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
         let mut rows = (self.rows)()?.peekable();

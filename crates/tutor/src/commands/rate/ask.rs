@@ -22,6 +22,11 @@ pub(super) struct Args {
     /// by default the built-in set
     #[arg(long)]
     contexts: Option<PathBuf>,
+    /// What the chatbot is told before a context that begins with a turn of its own (one with an
+    /// even number of turns), as `Hi!`; raters do not see it. Many chat models take no conversation
+    /// that the user does not begin
+    #[arg(long, value_name = "TEXT")]
+    opening: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -32,8 +37,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let name = &args.partner.name;
     let project = Project::open(&args.study)?;
-    let endpoint = args.partner.endpoint();
-    let outcome = project.ask(name, &endpoint, &contexts, &mut progress("contexts"));
+    let endpoint = args.partner.endpoint()?;
+    let opening = args.opening.as_deref();
+    let outcome = project.ask(name, &endpoint, &contexts, opening, &mut progress("contexts"));
     let asked = asked(outcome, &endpoint)?;
     let there = contexts.len() - asked.empty.len();
     say(&match (there, asked.new) {

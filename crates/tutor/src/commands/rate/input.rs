@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rating_server::{Asking, Endpoint, Error};
 
 use crate::run::note::note;
+
+/// The control that needs no address, by its name in a study.
+const GENERIC_BOT: &str = "GenericBot";
 
 /// A chatbot and how it is reached.
 #[derive(clap::Args)]
@@ -14,8 +17,8 @@ pub(super) struct Partner {
     /// Name of the chatbot
     pub(super) name: String,
     /// URL of the chatbot: with --model, of an OpenAI-compatible server, as http://HOST/v1; without
-    /// --model, one that answers a POST of `{"turns": [...]}` with `{"reply": "..."}`. Without
-    /// --url, the control GenericBot replies
+    /// --model, one that answers a POST of `{"turns": [...]}` with `{"reply": "..."}`. Only the
+    /// control GenericBot, which replies by itself, needs none
     #[arg(long)]
     url: Option<String>,
     /// Name of the model at that server
@@ -27,14 +30,18 @@ pub(super) struct Partner {
 }
 
 impl Partner {
-    /// How it is reached.
-    pub(super) fn endpoint(&self) -> Endpoint {
+    /// How it is reached. Fails without a URL, unless it is the control.
+    pub(super) fn endpoint(&self) -> Result<Endpoint> {
         let key_variable = self.key_variable.clone();
-        match (self.url.clone(), self.model.clone()) {
+        Ok(match (self.url.clone(), self.model.clone()) {
             (Some(url), Some(model)) => Endpoint::OpenAi { url, model, key_variable },
             (Some(url), None) => Endpoint::Http { url },
-            _ => Endpoint::GenericBot,
-        }
+            (None, _) if self.name == GENERIC_BOT => Endpoint::GenericBot,
+            (None, _) => bail!(
+                "{}: name the chatbot's address by --url; only the control {GENERIC_BOT} needs none",
+                self.name
+            ),
+        })
     }
 }
 

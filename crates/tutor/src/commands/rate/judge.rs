@@ -10,6 +10,8 @@ use rating_server::{Endpoint, Judged, Project};
 use super::super::run_network::NetworkChoice;
 use super::super::say;
 use super::input::{asked, progress};
+use crate::dialog::responder::Responder;
+use crate::images::trained_model::TrainedModel;
 use crate::run::experiment::{Answer, Predictor};
 use crate::text::classify::classify_texts;
 use crate::text::published::{self, Names};
@@ -19,14 +21,14 @@ use crate::text::published::{self, Names};
 #[group(id = "who", required = true, multiple = false)]
 pub(super) struct Who {
     /// URL of an OpenAI-compatible server, as http://HOST/v1; --model is the model's name there
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = "model", conflicts_with_all = ["run_seed", "image_size"])]
     url: Option<String>,
     /// Folder of a run with a classifier of texts, as for `tutor predict`
     #[arg(long, value_name = "FOLDER")]
     run: Option<PathBuf>,
     /// Published classifier of texts: a folder of the Hugging Face hub, or a name of `tutor weights
     /// list`
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["model", "run_seed", "image_size"])]
     weights: Option<String>,
 }
 
@@ -40,10 +42,11 @@ pub(super) struct Args {
     #[command(flatten)]
     who: Who,
     /// Environment variable that holds the server's key
-    #[arg(long, value_name = "NAME", requires = "url")]
+    #[arg(long, value_name = "NAME", requires = "url", conflicts_with_all = ["run", "weights"])]
     key_variable: Option<String>,
     /// Classes of --weights in the order of its outputs, if it does not name them itself
     #[arg(long, value_delimiter = ',', requires = "weights")]
+    #[arg(conflicts_with_all = ["run", "url"])]
     label_map: Vec<String>,
     /// Label that a class of the classifier stands for, as `acceptable=sensible`: not-sensible,
     /// sensible or specific. Classes with these names need none. May be given several times
@@ -75,7 +78,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let project = Project::open(&args.study)?;
     let name = &args.name;
     let judged = match &args.who {
-        Who { run: Some(run), .. } => classify(&project, args, &*args.choice.load(run)?.0)?,
+        Who { run: Some(run), .. } => {
+            let (network, about) = args.choice.load(run)?;
+            refuse_others(&*network, &about)?;
+            classify(&project, args, &*network)?
+        }
         Who { weights: Some(asked), .. } => {
             let names = Names::Given(&args.label_map);
             let network = published::classifier(asked, names, args.choice.device()?)?;
@@ -96,6 +103,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(said) => say(&said),
         None => Ok(()),
     }
+}
+
+/// Refuses a network that is shown no texts, before classes are asked for that mean nothing here.
+fn refuse_others(network: &dyn Predictor, about: &str) -> Result<()> {
+    let network = network.as_any();
+    let what = match (network.is::<TrainedModel>(), network.is::<Responder>()) {
+        (true, _) => "is shown images",
+        (_, true) => "replies",
+        _ => return Ok(()),
+    };
+    bail!(
+        "--run: {about} {what}, and responses are texts: name a run with a classifier of texts \
+         (tutor fit --text)"
+    )
 }
 
 /// How many responses have no label, if any; a model that is asked may answer otherwise next time,

@@ -130,7 +130,7 @@ impl Told<'_> {
 }
 
 fn candidate(drawn: Drawn) -> Candidate {
-    let Drawn { text, score, dropped, tokens, finished, refused, .. } = drawn;
-    let dropped = dropped.map(|why| Dropped { why, unsafe_text: refused });
+    let Drawn { text, score, dropped, tokens, finished, refused, truncated, .. } = drawn;
+    let dropped = dropped.map(|why| Dropped { why, unsafe_text: refused, truncated });
     Candidate { text, score, tokens, finished, dropped }
 }

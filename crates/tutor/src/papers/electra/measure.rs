@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
+use data_pipeline::digest::Digest;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, TextSet, Tokenizer};
 
 use super::recipe::{GlueMeasure, Recipe};
+use crate::run::began::Began;
 use crate::text::texts::{Texts, draw};
 
 /// Classifiers that are trained on so many labels of a task, a measurement of the report.
@@ -47,6 +49,29 @@ impl Measure {
     }
 }
 
+impl GlueMeasure {
+    /// The folder of all data; `dir` is `--data`.
+    fn folder<'a>(&self, dir: Option<&'a Path>) -> Result<&'a Path> {
+        let name = self.task.name();
+        dir.with_context(|| {
+            let folder = format!("the folder that holds glue/{name}");
+            format!("{name} is not embedded: name {folder} with --data DIR or $TUTOR_DATA")
+        })
+    }
+
+    /// What of its texts is not there, in words; nothing is read. `dir` is `--data`.
+    pub(super) fn missing(&self, dir: Option<&Path>) -> Option<String> {
+        let lacks = |dir| {
+            let parts = [GluePart::Train, GluePart::Dev];
+            parts.into_iter().find_map(|part| self.task.missing(dir, part))
+        };
+        match self.folder(dir) {
+            Ok(dir) => lacks(dir).map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
 /// Labelled texts of a task: those that labels are drawn from, and those to measure on.
 pub(super) struct Labeled {
     pub(super) from: TextSet,
@@ -61,11 +86,7 @@ impl Labeled {
         let (from, test) = (texts.labeled.clone(), texts.test.clone());
         let mut all = vec![(None, Self { from, test, layout: recipe.finetune.layout })];
         for task in &recipe.glue {
-            let name = task.task.name();
-            let dir = dir.with_context(|| {
-                let folder = format!("the folder that holds glue/{name}");
-                format!("{name} is not embedded: name {folder} with --data DIR or $TUTOR_DATA")
-            })?;
+            let dir = task.folder(dir)?;
             let read = |part| task.task.read(dir, part, task.on_bad);
             let (from, test) = (read(GluePart::Train)?, Arc::new(read(GluePart::Dev)?));
             all.push((Some(task.task), Self { from, test, layout: task.layout }));
@@ -78,6 +99,15 @@ impl Labeled {
             ensure!(!texts.test.is_empty(), "{} has no text", texts.test.name());
         }
         Ok(all)
+    }
+
+    /// Adds those of a task of GLUE to what a run began with.
+    pub(super) fn add_to(&self, task: &str, began: &mut Began) {
+        for (part, set) in [("training", &self.from), ("dev", &*self.test)] {
+            let examples = set.examples().iter().map(|example| format!("{example:?}"));
+            let words = format!("{part} texts of {task}");
+            began.add(format!("{task} {part}"), words, Digest::of_lines(examples));
+        }
     }
 
     /// Which they are, in words, for a task of GLUE.

@@ -1,10 +1,11 @@
 //! The tasks of GLUE.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
+use data_pipeline::digest::Digest;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, Target, TextSet, Tokenizer};
 use electra::heads::{Classifier, ClassifierConfig};
 use electra::{EncoderConfig, PackedSequences};
@@ -13,18 +14,15 @@ use torch::device::tensor_on;
 use torch::{Device, Kind, Mode, Scope, loss, no_grad};
 use train::Loss;
 
+use super::kept;
 use super::recipe::GlueConfig;
 use super::start::Start;
 use super::summary::Measure;
 use super::training::{BATCH, Benchmark, Examples, Head};
+use crate::run::began::Began;
 use crate::run::interrupt;
 use crate::text::predictor::Kept;
 use crate::text::tokens::in_batches;
-
-/// The folder of what classifiers of a run need beside their tensors.
-pub(super) fn folder(run: &Path) -> PathBuf {
-    run.join("text")
-}
 
 /// The columns of a task's two texts in tables of new ones; none where it judges one.
 pub(super) fn pair_columns(task: Glue) -> Option<[&'static str; 2]> {
@@ -118,7 +116,7 @@ impl GlueTask {
 
     /// Keeps in a run's folder what its classifier needs beside its tensors.
     pub(super) fn keep(&self, start: &Start, run: &Path) -> Result<()> {
-        let folder = folder(run);
+        let folder = kept::folder(run);
         start.tokenizer.save(&Kept::vocabulary(&folder))?;
         let classes = self.classes().iter().map(|&class| class.to_owned()).collect();
         let (net, layout) = (self.net(start.encoder()), self.config.layout);
@@ -202,6 +200,15 @@ impl Benchmark for GlueTask {
         let classes = self.classes().len().max(1) as i64;
         let scores = self.classes().is_empty();
         GlueHead { net: Classifier::new(scope, &self.net(encoder), classes), scores }
+    }
+
+    fn add_to(&self, began: &mut Began) {
+        let dev = self.dev.iter().map(|(_, set)| set);
+        for set in dev.chain(self.test.iter().map(|(_, _, set)| set)) {
+            let (name, examples) = (set.texts().name(), set.texts().examples());
+            let digest = Digest::of_lines(examples.iter().map(|example| format!("{example:?}")));
+            began.add(name, format!("examples of {name}"), digest);
+        }
     }
 
     fn examples(&self) -> &Examples<Target> {

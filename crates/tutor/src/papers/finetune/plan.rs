@@ -34,9 +34,22 @@ pub(crate) struct Given {
 
 /// What is learned.
 pub(crate) enum GivenTask {
-    Glue { task: Glue, data: PathBuf, predict_test: bool },
-    Squad { train: PathBuf, test: PathBuf },
-    Tags { train: PathBuf, test: PathBuf },
+    Glue {
+        task: Glue,
+        data: PathBuf,
+        predict_test: bool,
+    },
+    Squad {
+        train: PathBuf,
+        test: PathBuf,
+    },
+    /// The columns of words and tags, from 0; the last one where no column of tags is given.
+    Tags {
+        train: PathBuf,
+        test: PathBuf,
+        word: usize,
+        tag: Option<usize>,
+    },
 }
 
 impl GivenTask {
@@ -72,7 +85,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
                 task: *task,
                 data: data.clone(),
                 layout: Layout { longest, keep: Keep::Start },
-                form: form(&checkpoint, &weights),
+                form: form(&checkpoint),
                 turned_pairs: true,
                 predict_test: *predict_test,
                 on_bad,
@@ -96,8 +109,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             };
             (named_after(train, "squad"), 2.0, TaskConfig::Squad(config))
         }
-        GivenTask::Tags { train, test } => {
-            let (word, tag) = (0, None);
+        &GivenTask::Tags { ref train, ref test, word, tag } => {
             let (train, test) = (train.clone(), test.clone());
             let name = named_after(&train, "tags");
             let config = TagsConfig { train, test, word, tag, longest, on_bad };
@@ -184,12 +196,11 @@ fn settings(net: &EncoderConfig) -> FineTuning {
 
 /// The head of ELECTRA's code for ELECTRA; for BERT its pooler where the file has one, or the mean
 /// of the tokens where it is a sentence encoder.
-fn form(checkpoint: &Checkpoint, weights: &str) -> HeadForm {
+fn form(checkpoint: &Checkpoint) -> HeadForm {
     let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
     match checkpoint.config.encoder.family {
         Family::Electra => HeadForm::Linear,
-        // Sentence encoders say by this file that they are used by the mean of the tokens.
-        Family::Bert if Path::new(weights).join("modules.json").is_file() => HeadForm::Mean,
+        Family::Bert if published::is_sentence_encoder(checkpoint) => HeadForm::Mean,
         Family::Bert if pooled => HeadForm::Pooler,
         Family::Bert => HeadForm::Linear,
     }

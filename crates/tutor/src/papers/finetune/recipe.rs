@@ -216,6 +216,9 @@ impl TaskConfig {
                 if config.longest < 3 {
                     faults.add("task.longest", "must be at least 3");
                 }
+                if config.tag == Some(config.word) {
+                    faults.add("task.tag", "is the column of the words (task.word), too");
+                }
             }
         }
     }

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use data_pipeline::text::read::Tally;
-use data_pipeline::text::{Sequence, Squad, SquadUse, SquadWindows, Window};
+use data_pipeline::digest::Digest;
+use data_pipeline::text::read::{OnBadInput, Tally};
+use data_pipeline::text::{Sequence, Squad, SquadUse, SquadWindows, Tokenizer, Window, Windows};
 use electra::heads::{Answer, AnswerHead, Span};
 use electra::{EncoderConfig, PackedSequences};
 use metrics::{Answered, Score, Squad2Scores, SquadScore, squad1, squad2};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use torch::{Device, Mode, Scope, Tensor};
 use train::Loss;
 
+use super::kept;
 use super::recipe::SquadConfig;
 use super::start::Start;
 use super::summary::Measure;
 use super::training::{Benchmark, Examples, Head};
+use crate::run::began::Began;
 use crate::run::files;
 use crate::run::interrupt;
 use crate::text::tokens::in_batches;
@@ -35,12 +39,24 @@ pub(super) struct Truth {
     impossible: bool,
 }
 
-/// Questions with their paragraphs.
+/// Questions with their paragraphs, as a network is shown them.
+pub(super) struct Questions {
+    pub(super) squad: Squad,
+    windows: SquadWindows,
+}
+
+/// What a run keeps of a task.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeptThreshold {
+    /// The logit of there being no answer above which none is given, where it was measured so.
+    pub(super) threshold: Option<f64>,
+}
+
+/// Questions to learn from, and others to measure on.
 pub(super) struct SquadTask {
     config: SquadConfig,
     examples: Examples<Truth>,
-    test: Squad,
-    windows: SquadWindows,
+    test: Questions,
     about: String,
     notes: Vec<String>,
 }
@@ -48,17 +64,16 @@ pub(super) struct SquadTask {
 impl SquadTask {
     pub(super) fn open(config: &SquadConfig, start: &Start) -> Result<Self> {
         let mut notes = Vec::new();
-        let mut read = |path: &Path, to: SquadUse| -> Result<(Squad, SquadWindows)> {
-            let squad = Squad::read(path, to, config.on_bad)?;
-            ensure!(!squad.questions.is_empty(), "{} has no question", path.display());
-            notes.extend(told(path, &squad.tally));
-            let windows = squad.windows(&start.tokenizer, config.windows)?;
-            Ok((squad, windows))
+        let mut read = |path: &Path, to: SquadUse| -> Result<Questions> {
+            let read =
+                Questions::read(path, (to, config.on_bad), config.windows, &start.tokenizer)?;
+            notes.extend(told(path, &read.squad.tally));
+            Ok(read)
         };
-        let (train, of_train) = read(&config.train, SquadUse::Learn)?;
-        let (test, windows) = read(&config.test, SquadUse::Measure)?;
+        let Questions { squad: train, windows: of_train } = read(&config.train, SquadUse::Learn)?;
+        let test = read(&config.test, SquadUse::Measure)?;
         ensure!(
-            test.questions.iter().any(|q| q.is_impossible || !q.answers.is_empty()),
+            test.squad.questions.iter().any(|q| q.is_impossible || !q.answers.is_empty()),
             "{}: no question has an answer, so that nothing can be measured: name a file with answers",
             config.test.display()
         );
@@ -81,10 +96,10 @@ impl SquadTask {
         let about = format!(
             "{} to learn, {} to measure",
             many(&train, sequences.len()),
-            many(&test, windows.windows.len())
+            many(&test.squad, test.windows.windows.len())
         );
         let examples = Examples::new("questions", sequences, targets);
-        Ok(Self { config: config.clone(), examples, test, windows, about, notes })
+        Ok(Self { config: config.clone(), examples, test, about, notes })
     }
 
     pub(super) fn about(&self) -> String {
@@ -95,26 +110,66 @@ impl SquadTask {
         &self.notes
     }
 
-    /// Of each question the best answer, and the least logit of there being none.
-    fn predict(&self, head: &AnswerHead, device: Device) -> Result<Vec<(String, f64)>> {
+    /// The threshold that is measured with, where a question that is measured has no answer.
+    fn threshold(&self) -> Option<f64> {
+        let has_impossible = self.test.squad.questions.iter().any(|q| q.answers.is_empty());
+        has_impossible.then_some(self.config.threshold)
+    }
+
+    /// Keeps in a run's folder what its networks need beside their tensors.
+    pub(super) fn keep(&self, start: &Start, run: &Path) -> Result<()> {
+        kept::keep(start, KeptThreshold { threshold: self.threshold() }, run)
+    }
+}
+
+impl Questions {
+    /// Those of a file.
+    pub(super) fn read(
+        path: &Path,
+        (to, on_bad): (SquadUse, OnBadInput),
+        windows: Windows,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self> {
+        let squad = Squad::read(path, to, on_bad)?;
+        ensure!(
+            !squad.questions.is_empty(),
+            "{} has no question: name a file of SQuAD 1.1 or 2.0, with some below `qas`",
+            path.display()
+        );
+        let windows = squad.windows(tokenizer, windows)?;
+        Ok(Self { squad, windows })
+    }
+
+    /// Of each question the best answer, and the least logit of there being none. `shown` is told
+    /// how many windows of how many were shown.
+    pub(super) fn predict(
+        &self,
+        head: &AnswerHead,
+        config: &SquadConfig,
+        device: Device,
+        shown: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<(String, f64)>> {
         let windows = &self.windows.windows;
         let sequences: Vec<Sequence> = windows.iter().map(|w| w.sequence.clone()).collect();
-        let SquadConfig { beam, longest_answer, .. } = self.config;
+        let SquadConfig { beam, longest_answer, .. } = *config;
         let mut answers: Vec<Option<Answer>> = vec![None; windows.len()];
+        let mut done = 0;
         for (places, packed) in in_batches(&sequences, BATCH, device) {
             interrupt::check()?;
             let found = head.answers(&packed, &visible(&packed), beam, longest_answer, BEST);
+            done += places.len();
+            shown(done, windows.len());
             places.into_iter().zip(found).for_each(|(place, one)| answers[place] = Some(one));
         }
-        let mut best = vec![(String::new(), f64::NEG_INFINITY); self.test.questions.len()];
-        let mut none = vec![f64::INFINITY; self.test.questions.len()];
+        let mut best = vec![(String::new(), f64::NEG_INFINITY); self.squad.questions.len()];
+        let mut none = vec![f64::INFINITY; self.squad.questions.len()];
         for (window, answer) in windows.iter().zip(answers.into_iter().flatten()) {
             let question = window.question as usize;
             none[question] = none[question].min(answer.impossible);
             for (span, score) in answer.spans {
                 let Some((first, last)) = tokens(window, span) else { continue };
                 if score > best[question].1 {
-                    let text = self.test.text(&self.windows, window.question, first, last);
+                    let text = self.squad.text(&self.windows, window.question, first, last);
                     if !text.trim().is_empty() {
                         best[question] = (text.to_owned(), score);
                     }
@@ -172,6 +227,14 @@ impl Benchmark for SquadTask {
         SquadHead { net: AnswerHead::new(scope, encoder), answerable_weight }
     }
 
+    fn add_to(&self, began: &mut Began) {
+        let Squad { paragraphs, questions, .. } = &self.test.squad;
+        let paragraphs = paragraphs.iter().map(|paragraph| format!("{paragraph:?}"));
+        let questions = questions.iter().map(|question| format!("{question:?}"));
+        let digest = Digest::of_lines(paragraphs.chain(questions));
+        began.add("test", "questions to measure on", digest);
+    }
+
     fn examples(&self) -> &Examples<Truth> {
         &self.examples
     }
@@ -179,12 +242,12 @@ impl Benchmark for SquadTask {
     /// `predictions.json` and `null_odds.json` as the official scripts read them, and
     /// `eval.json` with what these print.
     fn measure(&self, head: &SquadHead, folder: &Path, device: Device) -> Result<Vec<Measure>> {
-        let found = self.predict(&head.net, device)?;
+        let squad = &self.test.squad;
+        let found = self.test.predict(&head.net, &self.config, device, &mut |_, _| ())?;
         let (texts, odds): (Vec<String>, Vec<f64>) = found.into_iter().unzip();
-        self.test.write_answers(&folder.join("predictions.json"), &texts)?;
-        self.test.write_no_answer_scores(&folder.join("null_odds.json"), &odds)?;
-        let answered: Vec<Answered<'_>> = self
-            .test
+        squad.write_answers(&folder.join("predictions.json"), &texts)?;
+        squad.write_no_answer_scores(&folder.join("null_odds.json"), &odds)?;
+        let answered: Vec<Answered<'_>> = squad
             .questions
             .iter()
             .zip(texts.iter().zip(&odds))
@@ -194,10 +257,9 @@ impl Benchmark for SquadTask {
                 no_answer,
             })
             .collect();
-        let has_impossible = self.test.questions.iter().any(|question| question.answers.is_empty());
-        let (measures, told) = match has_impossible {
-            true => of_v2(&squad2(&answered, self.config.threshold).unwrap_or_default()),
-            false => of_v1(&squad1(&answered).unwrap_or_default()),
+        let (measures, told) = match self.threshold() {
+            Some(threshold) => of_v2(&squad2(&answered, threshold).unwrap_or_default()),
+            None => of_v1(&squad1(&answered).unwrap_or_default()),
         };
         files::keep(&folder.join("eval.json"), &told)?;
         Ok(measures)

@@ -7,6 +7,7 @@ use electra::hub::{Checkpoint, Heads};
 use torch::Params;
 
 use super::recipe::Recipe;
+use crate::run::began::Began;
 use crate::text::published;
 
 /// What all seeds start from.
@@ -37,6 +38,11 @@ impl Start {
     /// The token that fills padded input.
     pub(super) fn pad(&self) -> i64 {
         self.checkpoint.config.pad
+    }
+
+    /// Adds it to what a run began with.
+    pub(super) fn add_to(&self, began: &mut Began) {
+        published::add_to(began, &self.checkpoint, &self.tokenizer);
     }
 
     /// Loads it into a network, and says what was loaded.

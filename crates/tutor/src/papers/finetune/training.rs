@@ -1,10 +1,12 @@
 //! One seed of any task: a training from the given network, and what is measured of it.
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
+use data_pipeline::digest::Digest;
 use data_pipeline::error::DataError;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::text::{Pack, Sequence};
@@ -18,6 +20,7 @@ use super::recipe::Recipe;
 use super::start::Start;
 use super::summary::{Measure, Outcome, PREDICTIONS};
 use crate::recipe::select::Select;
+use crate::run::began::{self, Began};
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::{Batches, Stage, Task, Trained};
 use crate::run::{files, processes};
@@ -31,10 +34,19 @@ pub(super) const BATCH: usize = 64;
 
 const FILE: &str = "outcome.json";
 
+/// Fails if another network of a run is asked for than the one that there is.
+pub(super) fn check_model(model: Option<&str>) -> Result<()> {
+    ensure!(
+        model.is_none_or(|model| model == FOLDER),
+        "there is one network in this run, {FOLDER}"
+    );
+    Ok(())
+}
+
 /// An encoder with a head that learns from targets.
 pub(super) trait Head: Sized {
     /// What is known of a sequence.
-    type Target: Clone;
+    type Target: Clone + Debug;
 
     /// The loss of a batch, a target for each sequence.
     fn loss(&self, packed: &PackedSequences, targets: &[Self::Target]) -> Loss;
@@ -46,6 +58,9 @@ pub(super) trait Benchmark {
 
     /// A head on an encoder, with its tensors.
     fn head(&self, scope: &mut Scope<'_>, encoder: &EncoderConfig) -> Self::Head;
+
+    /// Adds to what a run began with the data that it measures on.
+    fn add_to(&self, began: &mut Began);
 
     /// What is trained on.
     fn examples(&self) -> &Examples<<Self::Head as Head>::Target>;
@@ -69,6 +84,16 @@ impl<T> Examples<T> {
 
     pub(super) fn len(&self) -> usize {
         self.targets.len()
+    }
+}
+
+impl<T: Debug> Examples<T> {
+    /// A digest of the sequences in token ids and of their targets.
+    pub(super) fn digest(&self) -> Digest {
+        let line = |(sequence, target): (&Sequence, &T)| {
+            format!("{:?} {} {target:?}", sequence.ids, sequence.first)
+        };
+        Digest::of_lines(self.sequences.1.iter().zip(&self.targets).map(line))
     }
 }
 
@@ -183,6 +208,15 @@ impl<B: Benchmark> Task for Training<'_, B> {
     fn finish(&self, objective: Net<B::Head>) -> Result<Net<B::Head>> {
         Ok(objective)
     }
+}
+
+/// Keeps in a run's folder what it begins with, or makes sure that it still is that.
+pub(super) fn keep_began<B: Benchmark>(benchmark: &B, start: &Start, run: &Path) -> Result<()> {
+    let mut began = Began::default();
+    start.add_to(&mut began);
+    began.add("training", "examples to learn from", benchmark.examples().digest());
+    benchmark.add_to(&mut began);
+    began.keep(run, began::FILE)
 }
 
 /// Trains and measures a seed, or reads what an earlier process found.

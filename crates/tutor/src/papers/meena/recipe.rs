@@ -29,6 +29,8 @@ pub(super) struct Recipe {
     #[serde(default = "one")]
     pub(super) workers: usize,
     pub(super) data: CorpusConfig,
+    /// This, the filters, the classifier, the lengths and the vocabulary follow from pairs that are
+    /// made already.
     #[serde(default)]
     pub(super) split: DialogSplit,
     #[serde(default)]
@@ -255,7 +257,8 @@ impl Recipe {
                 faults.add("classifier.refuse", "names no class: nothing would be dropped");
             }
         }
-        if !(300..=1 << 20).contains(&self.vocabulary.tokens) {
+        let makes = !matches!(self.data, CorpusConfig::Made { .. });
+        if makes && !(300..=1 << 20).contains(&self.vocabulary.tokens) {
             let fault =
                 format!("is {} and must be between 300 and {}", self.vocabulary.tokens, 1 << 20);
             faults.add("vocabulary.tokens", fault);

@@ -8,7 +8,7 @@ use eval_ssa::{Item, Likelihood, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Replies;
-use crate::dialog::pairs::Part;
+use crate::dialog::pairs::Prepared;
 use crate::dialog::responder::{Choice, Drawn, Reply, Responder};
 use crate::run::{interrupt, seeds};
 
@@ -51,7 +51,7 @@ pub(super) struct Talk {
 pub(super) fn ask(
     responder: &Responder,
     asked: &Replies,
-    test: &Part,
+    data: &Prepared,
     seed: u64,
     variants: bool,
 ) -> Result<Replied> {
@@ -69,12 +69,10 @@ pub(super) fn ask(
     let prompts = prompts.map(|(i, turns)| reply(turns, choice, &format!("prompt/{i}")));
     let prompts = prompts.collect::<Result<Vec<_>>>()?;
 
-    let contexts: Vec<_> =
-        test.spread(asked.contexts).into_iter().map(|i| &test.pairs[i]).collect();
-    let texts: Vec<Vec<String>> = contexts
-        .iter()
-        .map(|pair| pair.context.iter().map(|turn| turn.to_string()).collect())
-        .collect();
+    let test = &data.test;
+    let contexts = test.spread(asked.contexts);
+    let texts = contexts.iter().map(|&pair| test.turns(pair, &data.tokenizer));
+    let texts: Vec<Vec<String>> = texts.collect::<Result<_>>()?;
     let all = |choice: &Choice| -> Result<Vec<Reply>> {
         let each = texts.iter().enumerate();
         each.map(|(i, turns)| reply(turns, choice, &format!("context/{i}"))).collect()
@@ -87,10 +85,10 @@ pub(super) fn ask(
         let how = choice.given_in_words();
         let best: Vec<Option<&Drawn>> = found.iter().map(Reply::best).collect();
         measures.push(measured(how, &texts, &best));
-        for ((pair, turns), best) in contexts.iter().zip(&texts).zip(&best) {
+        for ((&pair, turns), best) in contexts.iter().zip(&texts).zip(&best) {
             items.push(Item {
-                id: format!("{}/{}", pair.conversation, pair.id),
-                conversation: pair.conversation.to_string(),
+                id: test.place(pair),
+                conversation: test.conversation(pair).into_owned(),
                 decoding: Some(choice.in_words()),
                 seed: Some(seed),
                 ..item(turns, *best)
@@ -163,6 +161,7 @@ mod tests {
             tokens: 4,
             finished: true,
             refused: false,
+            truncated: false,
         };
         let turns = ["Do you swim?", "Who asks?", "I do. Do you?"].map(str::to_owned);
         let found = item(&turns, Some(&drawn));

@@ -40,6 +40,7 @@ pub(super) fn sections(
 fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::DuplicateId => "another message has its id",
+        Reason::ConflictingId => "another message has its id, and another text",
         Reason::MissingParent => "the message that it replies to is missing",
         Reason::Cycle => "it replies to itself by way of others",
         Reason::Bot => "its author is a program, by its name",
@@ -83,14 +84,15 @@ fn pairs(data: &Prepared) -> Section {
     for (name, part) in
         [("training", &data.train), ("validation", &data.validation), ("test", &data.test)]
     {
-        let tokens = part.encoded.response_tokens();
-        table.rows.push(vec![name.to_owned(), part.pairs.len().to_string(), tokens.to_string()]);
+        let (pairs, tokens) = (part.len(), part.response_tokens);
+        table.rows.push(vec![name.to_owned(), pairs.to_string(), tokens.to_string()]);
     }
-    let words = format!(
-        "The vocabulary has {} tokens, made of the training part alone. A conversation is in one \
-         part as a whole.",
-        data.tokenizer.size()
-    );
+    let tokens = data.tokenizer.size();
+    let of = match data.made_before {
+        true => format!("{tokens} tokens; it and the pairs were made before the run"),
+        false => format!("{tokens} tokens, made of the training part alone"),
+    };
+    let words = format!("The vocabulary has {of}. A conversation is in one part as a whole.");
     Section::new("pairs", "Pairs").with(Block::Table(table)).with(Block::Caption(words))
 }
 

@@ -143,7 +143,7 @@ fn measure(
         Responder::new(name.to_owned(), network.for_replies(), tokenizer, recipe.lengths, turns);
     run.say(&format!("{name}: validation perplexity {validation:.2}; now its replies"));
     let ask = |responder: &Responder, asked: &Replies, variants| {
-        processes::each(|| replies::ask(responder, asked, &data.test, run.seed, variants))
+        processes::each(|| replies::ask(responder, asked, data, run.seed, variants))
     };
     let replied = ask(&responder, &recipe.replies, variants)?;
     let bfloat16 = match half.and_then(|half| half.totals().perplexity()) {

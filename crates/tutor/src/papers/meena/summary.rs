@@ -35,7 +35,7 @@ pub(super) fn result(
     let first = outcomes.first().context("a run has at least one seed")?;
     let cost = StageCost::sum(outcomes.iter().flatten().map(|row| row.cost));
     let mut result = frame(head, run, about, cost, "pairs");
-    let pairs = data.test.pairs.len() as u64;
+    let pairs = data.test.len() as u64;
     for (metric, value) in [
         (TOKEN, (|row| row.test.totals().perplexity()) as fn(&RowOutcome) -> Option<f64>),
         (WORD, |row| row.test.totals().perplexity_per(row.test.words())),

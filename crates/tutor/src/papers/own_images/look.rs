@@ -1,7 +1,11 @@
 //! What a look at the pictures tells, before anything is chosen.
 
+use std::path::Path;
+
 use data_pipeline::dataset::folder::Summary;
 use metrics::words::counted;
+
+use super::plan::Given;
 
 /// How many pictures of which parts there are, and what they are.
 pub(super) fn data_line(
@@ -32,6 +36,30 @@ pub(super) fn data_line(
         labeled.height,
         kinds.join(" and ")
     )
+}
+
+/// Where the unlabelled pictures come from that no option names: those beside the ones that a table
+/// of labels names.
+pub(super) fn unlisted_line(given: &Given, labeled: &Summary) -> Option<String> {
+    if given.unlabeled.is_some() || labeled.unlabeled == 0 {
+        return None;
+    }
+    let named = &given.labeled;
+    let is_table = || {
+        let end = named.extension().unwrap_or_default().to_ascii_lowercase();
+        named.is_file() && ["csv", "tsv", "jsonl", "ndjson"].iter().any(|known| end == *known)
+    };
+    let (folder, table) = match &given.labels {
+        Some(table) => (named.as_path(), table),
+        None if is_table() => (named.parent().unwrap_or(Path::new("")), named),
+        None => return None,
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Some(format!(
+        "pictures of {} that {} does not name are unlabelled; --unlabeled names others",
+        folder.display(),
+        table.display()
+    ))
 }
 
 /// That some classes have a single labelled picture, and what follows.

@@ -14,7 +14,7 @@ use weights::StateDict;
 use weights::find::{Places, find};
 use weights::meta;
 
-use super::look::{alone_line, data_line};
+use super::look::{alone_line, data_line, unlisted_line};
 use crate::images::checkpoint::by_name;
 use crate::images::folder::{refuse_inside, refuse_same_path};
 use crate::recipe::class_names::{absent, doubtful, refuse_missing};
@@ -203,6 +203,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
              taken (depth in the recipe)"
         ));
     }
+    lines.extend(unlisted_line(given, &labeled));
     lines.extend(alone_line(&labeled));
     if given.looks_only {
         lines.extend(doubtful(&counts, &given.class));

@@ -24,6 +24,8 @@ pub(super) struct Linears {
     unlabeled: Arc<TextSet>,
     classes: usize,
     seed: u64,
+    /// Why a row of the recipe is not there, in words.
+    left_out: Option<String>,
 }
 
 struct Row {
@@ -44,7 +46,7 @@ impl Linears {
     pub(super) fn new(recipe: &Recipe, parts: &Parts, run: &SeedRun<'_, '_>) -> Result<Self> {
         let labeled = texts(&parts.labeled);
         let classes = parts.labeled.classes().len();
-        let mut rows = Vec::new();
+        let (mut rows, mut left_out) = (Vec::new(), None);
         let mut add = |name, space: Space| {
             let labeled = space.points(&labeled);
             rows.push(Row { name, space, labeled, unlabeled: OnceCell::new() });
@@ -59,8 +61,16 @@ impl Linears {
             all.extend(unlabeled.into_iter().step_by(every));
             torch::rng::seed(seeds::key(run.seed, LATENT));
             let most = if labeled.len() < MANY { 100 } else { 200 };
-            if let Some(space) = Space::latent(&all, options, (most, classes))? {
-                add(LATENT, space);
+            match Space::latent(&all, options, (most, classes))? {
+                Some(space) => add(LATENT, space),
+                None => {
+                    let unit = parts.unit();
+                    left_out = Some(format!(
+                        "{LATENT} is left out, as no word is in {} {unit} or more \
+                         (latent_semantic.texts): a word is two or more letters or digits in a row",
+                        options.texts
+                    ));
+                }
             }
         }
         let labels: Option<Vec<u32>> =
@@ -71,7 +81,13 @@ impl Linears {
             unlabeled: parts.unlabeled.clone(),
             classes,
             seed: seeds::key(run.seed, "linear"),
+            left_out,
         })
+    }
+
+    /// Why a row of the recipe is not there, in words.
+    pub(super) fn left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
     }
 
     /// The names of the rows.

@@ -1,21 +1,27 @@
 //! The texts of a run: reads all parts, and sees to it that no text that is measured on is learned
 //! from.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Error, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
+use augment::text::paraphrases::STORE;
 use data_pipeline::dataset::{Samples, fingerprint};
 use data_pipeline::digest::Digest;
+use data_pipeline::error::DataError;
 use data_pipeline::text::{Column, Target, TextSet};
 
 use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
+use super::shared::{among, refuse_same_file, refuse_shared, shared};
 use crate::recipe::class_names::{absent, doubtful, refuse_alike, refuse_missing};
+use crate::run::began::Began;
 use crate::run::copies;
-use crate::run::files;
 use crate::text::open_texts::unit;
+use crate::text::paraphrased::{self, Paraphrased};
+
+/// The file in a run's folder that says which texts and weights it began with.
+pub(super) const KEPT: &str = "texts.json";
 
 /// The parts, read.
 pub(super) struct Parts {
@@ -25,16 +31,22 @@ pub(super) struct Parts {
     pub(super) unlabeled: Arc<TextSet>,
     pub(super) validation: Option<Arc<TextSet>>,
     pub(super) test: Option<Arc<TextSet>>,
+    /// The paraphrases of the unlabelled texts, where there are some.
+    pub(super) paraphrased: Option<Arc<Paraphrased>>,
     /// What should be known of them, a sentence each.
     pub(super) notes: Vec<String>,
 }
 
 impl Parts {
-    /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if two
-    /// classes have the same name but for case and spaces, or one's name says that there is no
-    /// label and the recipe does not say that it is one, if a label of another part is not among
-    /// them, or if a text that is measured on is labelled too and the recipe does not allow it.
-    pub(super) fn open(config: &DataConfig) -> Result<Self> {
+    /// Reads all parts, and the paraphrases that lie at a path: of the texts of `data.unlabeled`,
+    /// or where there is none of `data.text`, as the file has them, before any is left out.
+    ///
+    /// Fails if a part cannot be read, if there are fewer than two classes, if two classes have the
+    /// same name but for case and spaces, or one's name says that there is no label and the recipe
+    /// does not say that it is one, if a label of another part is not among them, if a text that is
+    /// measured on is labelled too and the recipe does not allow it, or if the paraphrases are of
+    /// other texts.
+    pub(super) fn open(config: &DataConfig, paraphrases: Option<&Path>) -> Result<Self> {
         let columns = config.columns();
         let reader = columns.labeled(&config.text, None)?;
         let named = |set: TextSet, path: &Path| with_folders(set, path, config);
@@ -64,13 +76,9 @@ impl Parts {
         let mut notes = all.notes().to_vec();
         let labeled = once_each(labeled, unit, &mut notes)?;
         let numbers = numbers_as_classes(&classes, labeled.len());
-        let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
+        refuse_same_file(config)?;
+        let scored = |path: &Option<PathBuf>| -> Result<Option<TextSet>> {
             let Some(path) = path else { return Ok(None) };
-            ensure!(
-                *path != config.text,
-                "the {name} part is the table of labelled texts itself ({}): name another one",
-                path.display()
-            );
             let reader = columns.labeled(path, Some(classes.clone()))?;
             let read = reader.read(std::slice::from_ref(path));
             // Numbers of one table are not those of another.
@@ -78,7 +86,7 @@ impl Parts {
                 Some(numbers) if error.can_be_skipped() => {
                     Error::from(error).context(numbers.clone())
                 }
-                _ => error.into(),
+                _ => named_alike(error.into()),
             });
             let set = named(read?, path)?;
             let known: Vec<u32> =
@@ -93,8 +101,8 @@ impl Parts {
             };
             Ok(Some(set.select(&known).noted(note)))
         };
-        let validation = scored(&config.validation, "validation")?;
-        let test = scored(&config.test, "test")?;
+        let validation = scored(&config.validation)?;
+        let test = scored(&config.test)?;
         notes.extend(numbers);
         notes.extend(doubtful(&counts, are));
         notes.extend(absent(&counts, are));
@@ -103,15 +111,22 @@ impl Parts {
         }
         let more = match &config.unlabeled {
             Some(path) => {
-                let set = named(columns.bare(path, &classes)?, path)?;
+                let set = named(columns.bare(path, &classes).map_err(named_alike)?, path)?;
                 notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
                 Some(set)
             }
             None => None,
         };
         let measured: Vec<&TextSet> = [&validation, &test].into_iter().flatten().collect();
-        if !config.allow_duplicates {
-            refuse_shared(&labeled, &measured, unit)?;
+        for set in &measured {
+            let told = among((&labeled, "labelled"), set, unit);
+            refuse_shared(told.filter(|_| !config.allow_duplicates))?;
+        }
+        if let (Some(validation), Some(test)) = (&validation, &test)
+            && let Some(told) = among((validation, "validation"), test, unit)
+        {
+            refuse_shared(Some(told.clone()).filter(|_| !config.allow_duplicates))?;
+            notes.push(format!("{told}; the row is chosen on the validation part"));
         }
         let bare = all.select(&bare);
         let (unlabeled, left_out) = unlabeled(&bare, more.as_ref(), &labeled, &measured)?;
@@ -121,12 +136,29 @@ impl Parts {
                  are measured on"
             ));
         }
+        let paraphrased = match paraphrases {
+            Some(path) => {
+                let texts = more.as_ref().unwrap_or(&all);
+                let read = paraphrases_of(texts, path, &unlabeled)?;
+                if !read.is_checked() {
+                    notes.push(format!(
+                        "no {STORE} lies with the paraphrases of {}, and so line i of them was \
+                         taken for a paraphrase of text i of {} without a check",
+                        path.display(),
+                        texts.name()
+                    ));
+                }
+                Some(Arc::new(read))
+            }
+            None => None,
+        };
         let shared = |set: Option<TextSet>| set.map(Arc::new);
         Ok(Self {
             labeled: Arc::new(labeled),
             unlabeled: Arc::new(unlabeled),
             validation: shared(validation),
             test: shared(test),
+            paraphrased,
             notes,
         })
     }
@@ -167,10 +199,10 @@ impl Parts {
         format!("{}: {} of {} classes, {}", of.0, of.1, of.2, parts.join(", "))
     }
 
-    /// Keeps in a run's folder which texts it is about, or makes sure that they are those that it
-    /// began with.
-    pub(super) fn keep(&self, dir: &Path) -> Result<()> {
-        let mut found = BTreeMap::new();
+    /// Keeps in a run's folder which texts it is about and which paraphrases (those at this path),
+    /// or makes sure that they are those that it began with.
+    pub(super) fn keep(&self, dir: &Path, paraphrases: Option<&Path>) -> Result<()> {
+        let mut began = Began::default();
         for (name, set) in self.named() {
             let labels = (0..set.len()).map(|i| set.label(i));
             let told: String = set
@@ -180,19 +212,10 @@ impl Parts {
                 .zip(labels)
                 .map(|(digest, label)| format!("{digest} {label:?}\n"))
                 .collect();
-            found.insert(name.to_owned(), Digest::of(told.as_bytes()).to_string());
+            began.add(name, format!("{name} texts"), Digest::of(told.as_bytes()));
         }
-        let before: BTreeMap<String, String> =
-            files::once(&dir.join("texts.json"), || Ok(found.clone()))?;
-        let changed = found.iter().find(|(name, digest)| before.get(*name) != Some(digest));
-        if let Some((name, _)) = changed {
-            bail!(
-                "the {name} texts are no longer those with which {} began, or were read by an \
-                 earlier version: bring the old ones back, or begin anew with --fresh",
-                dir.display()
-            );
-        }
-        Ok(())
+        began.keep(dir, KEPT)?;
+        paraphrased::keep(dir, paraphrases.zip(self.paraphrased.as_deref()))
     }
 }
 
@@ -241,32 +264,18 @@ fn once_each(labeled: TextSet, unit: &str, notes: &mut Vec<String>) -> Result<Te
     Ok(kept)
 }
 
-/// An error if a text or pair that is measured on is a labelled one too.
-fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result<()> {
-    for set in measured {
-        let shared = shared(labeled, set);
-        if let Some(&(ours, other)) = shared.first() {
-            bail!(
-                "{} of the {} {unit} of {} are labelled {unit} too, such as {} and {}: take them out \
-                 of one of the two, or go on with --allow-duplicates (allow_duplicates = true)",
-                shared.len(),
-                set.len(),
-                set.name(),
-                set.id(ours),
-                labeled.id(other)
-            );
-        }
+/// An error about a column that a table beside that of the labelled texts lacks: naming another one
+/// would be naming it for all.
+fn named_alike(error: Error) -> Error {
+    match error.downcast_ref() {
+        Some(DataError::Column { path, column, found }) => anyhow!(
+            "{}: no column {column} among {} (columns have the same names in all tables: rename it \
+             there)",
+            path.display(),
+            found.join(", ")
+        ),
+        _ => error,
     }
-    Ok(())
-}
-
-/// The texts or pairs of a set that are labelled ones too but for white space, and which, by
-/// position.
-fn shared(labeled: &TextSet, set: &TextSet) -> Vec<(usize, usize)> {
-    let known: HashMap<Digest, usize> =
-        labeled.word_digests().into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
-    let found = set.word_digests().into_iter().enumerate();
-    found.filter_map(|(i, digest)| Some((i, *known.get(&digest)?))).collect()
 }
 
 /// The texts or pairs without labels, each once, without those that are labelled or measured on;
@@ -297,6 +306,31 @@ fn unlabeled(
     Ok((TextSet::new(name, examples, labeled.classes().to_vec())?, left_out))
 }
 
+/// The paraphrases of the texts of a file, of which some may be unlabelled texts that are learned
+/// from. Fails if they are of other texts, or if none of the unlabelled ones has any.
+fn paraphrases_of(texts: &TextSet, path: &Path, unlabeled: &TextSet) -> Result<Paraphrased> {
+    let way_out = "give others (--paraphrases, or uda.strong.path in a recipe), or leave them out";
+    ensure!(
+        !texts.has_pairs(),
+        "{}: paraphrases are of single texts, and these are pairs: leave the paraphrases out",
+        path.display()
+    );
+    ensure!(
+        path.exists(),
+        "there are no paraphrases at {}: `tutor augment text --policy back-translation` makes them \
+         of the file of unlabelled texts; {way_out}",
+        path.display()
+    );
+    let read = Paraphrased::read(path, texts)?;
+    ensure!(
+        unlabeled.is_empty() || read.counts(unlabeled).with > 0,
+        "{}: none of the {} unlabelled texts has a paraphrase here that differs from it: {way_out}",
+        path.display(),
+        unlabeled.len()
+    );
+    Ok(read)
+}
+
 /// How many labels each class of a set has.
 pub(super) fn labels(set: &TextSet) -> Vec<u64> {
     let mut counts = vec![0; set.classes().len()];
@@ -310,6 +344,7 @@ mod tests {
     use data_pipeline::text::{Example, Texts};
 
     use super::*;
+    use crate::text::paraphrased::Counts;
 
     fn set(name: &str, texts: &[&str]) -> TextSet {
         let example = |(i, text): (usize, &&str)| Example {
@@ -328,15 +363,80 @@ mod tests {
             unlabeled: Arc::new(set("unlabelled", &["c"])),
             validation: None,
             test: None,
+            paraphrased: None,
             notes: vec![],
         };
         let dir = tempfile::tempdir().expect("a folder");
-        parts(&["a", "b"]).keep(dir.path()).expect("kept");
-        parts(&["a", "b"]).keep(dir.path()).expect("the same");
-        let error = parts(&["a"]).keep(dir.path()).expect_err("other texts").to_string();
+        parts(&["a", "b"]).keep(dir.path(), None).expect("kept");
+        parts(&["a", "b"]).keep(dir.path(), None).expect("the same");
+        let error = parts(&["a"]).keep(dir.path(), None).expect_err("other texts").to_string();
         for told in ["labelled texts are no longer", "read by an earlier version", "--fresh"] {
             assert!(error.contains(told), "{error}");
         }
+    }
+
+    /// Without a file of unlabelled texts, paraphrases are of all rows, labelled ones too.
+    #[test]
+    fn paraphrases_of_a_single_table_are_of_all_its_rows() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        };
+        write("all.csv", "y,t\na,the first text\n,the second text\nb,the third text\n");
+        write("para_0.txt", "a first text\na second text\na third text\n");
+        let config = "text = \"all.csv\"\ntext_column = \"t\"\nlabel_column = \"y\"";
+        let mut config: DataConfig = toml::from_str(config).expect("a table");
+        config.anchor(Some(dir.path())).expect("a path");
+        let parts = Parts::open(&config, Some(dir.path())).expect("texts");
+        let paraphrased = parts.paraphrased.expect("paraphrases");
+        let counts = Counts { texts: 1, with: 1, paraphrases: 1, unchanged: 0 };
+        assert_eq!(paraphrased.counts(&parts.unlabeled), counts);
+        let drawn = paraphrased.draw("the second text", &mut augment::rng::Rng::new(1));
+        assert_eq!(drawn, Some("a second text"));
+        assert!(parts.notes.iter().any(|note| note.contains("without a check")), "no store");
+        assert!(Parts::open(&config, None).expect("texts").paraphrased.is_none());
+    }
+
+    /// A classifier is chosen on the validation part, and the test part must not be that.
+    #[test]
+    fn parts_that_are_measured_on_are_others_than_all_others() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        };
+        write("all.csv", "y,t\na,one\nb,two\n");
+        write("validation.csv", "y,t\na,three\nb,four\n");
+        write("same.csv", "y,t\na,five\nb, four\n");
+        write("other.csv", "y,t\na,five\n");
+        write("Column.csv", "y,T\na,five\n");
+        std::os::unix::fs::symlink("validation.csv", dir.path().join("link.csv")).expect("a link");
+        let open = |test: &str, unlabeled: &str, allow_duplicates| {
+            let config = format!(
+                "text = \"all.csv\"\ntext_column = \"t\"\nlabel_column = \"y\"\n\
+                 validation = \"validation.csv\"\ntest = \"{test}\"\n{unlabeled}"
+            );
+            let config: DataConfig = toml::from_str(&config).expect("a table");
+            let mut config = DataConfig { allow_duplicates, ..config };
+            config.anchor(Some(dir.path())).expect("paths");
+            Parts::open(&config, None)
+        };
+        let fault = |test, unlabeled| open(test, unlabeled, false).err().expect("refused");
+        open("other.csv", "", false).expect("parts");
+        for test in ["validation.csv", "link.csv"] {
+            let error = fault(test, "").to_string();
+            assert!(error.contains("the test part is the validation part itself"), "{error}");
+        }
+        let error = fault("same.csv", "").to_string();
+        assert!(error.contains("1 of the 2 texts of same are validation texts too"), "{error}");
+        assert!(error.contains("--allow-duplicates"), "{error}");
+        let notes = open("same.csv", "", true).expect("allowed").notes;
+        assert!(notes.iter().any(|note| note.contains("chosen on the validation")), "{notes:?}");
+        // Another column is no way out where --text-column names it for all tables.
+        let error = fault("Column.csv", "").to_string();
+        assert!(error.contains("no column `t` among y, T") && error.contains("rename"), "{error}");
+        write("lines.jsonl", "{\"words\": \"six\"}\n");
+        let error = fault("other.csv", "unlabeled = \"lines.jsonl\"").to_string();
+        assert!(error.contains("no column `t` among words") && error.contains("rename"), "{error}");
     }
 
     #[test]
@@ -346,7 +446,8 @@ mod tests {
         let labeled = once_each(labeled, "texts", &mut notes).expect("two classes");
         assert_eq!((labeled.len(), notes.len()), (2, 1), "{notes:?}");
         let test = set("test", &["new", " a\u{a0}film"]);
-        let error = refuse_shared(&labeled, &[&test], "texts").expect_err("a copy").to_string();
+        let told = among((&labeled, "labelled"), &test, "texts");
+        let error = refuse_shared(told).expect_err("a copy").to_string();
         assert!(error.contains("test/1 and labelled/0"), "{error}");
         let bare = set("bare", &["a play ", "new ", "other", "other  "]);
         let (found, left_out) = unlabeled(&bare, None, &labeled, &[&test]).expect("a set");

@@ -1,24 +1,23 @@
 //! What `tutor fit --text` chooses: a recipe from a look at the texts and the machine, with its
 //! reasons.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::Column;
 use data_pipeline::text::read::OnBadInput;
 use electra::{EncoderConfig, Family};
 use metrics::words::counted;
 use torch::Device;
-use torch::precision::Precision;
 
 use super::look::{Words, data_line};
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
-use crate::recipe::own_name::own_name;
-use crate::recipe::paths::utf8;
+use super::written::{Learning, Start, quoted, recipe};
 use crate::run::sections::one_of;
 use crate::run::trial::LABELS_ALONE;
+use crate::text::augmentation::TextPolicy;
 
 /// What a user gives.
 pub(crate) struct Given {
@@ -31,6 +30,8 @@ pub(crate) struct Given {
     /// Labels that are classes although they read as if they stood for none.
     pub(crate) class: Vec<String>,
     pub(crate) unlabeled: Option<PathBuf>,
+    /// Paraphrases of the unlabelled texts.
+    pub(crate) paraphrases: Option<PathBuf>,
     pub(crate) validation: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
     /// A published network to start from.
@@ -88,7 +89,11 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
              --label-column, and that of the texts with --text-column"
         );
     }
-    let parts = Parts::open(&data)?;
+    let paraphrases = given.paraphrases.as_deref().map(std::path::absolute).transpose()?;
+    if paraphrases.is_some() {
+        check_paraphrases(given, &data)?;
+    }
+    let parts = Parts::open(&data, paraphrases.as_deref())?;
     let unit = parts.unit();
     let words = Words::of(&parts.labeled);
     let texts = if data.pair_column.is_some() { 2 } else { 1 };
@@ -121,9 +126,23 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     if learns && start.is_some() {
         methods.push(format!("{STUDENT} (the net, also with classes that {LATENT} gives)"));
     }
-    let consistent = learns && takes_uda(given);
-    if consistent {
-        methods.push(format!("{UDA} (the net, which should say the same of changed texts)"));
+    let strong = match paraphrases {
+        Some(path) => {
+            ensure!(
+                learns,
+                "--paraphrases: {unlabeled} unlabelled {unit} are too few to learn from \
+                 ({FEWEST_UNLABELED}): name more with --unlabeled, or leave the paraphrases out"
+            );
+            Some(TextPolicy::Paraphrases { path })
+        }
+        None => (learns && takes_uda(given)).then_some(TextPolicy::TfIdf { probability: 0.3 }),
+    };
+    if let Some(strong) = &strong {
+        let what = match strong {
+            TextPolicy::Paraphrases { .. } => "texts and of their paraphrases",
+            _ => "changed texts",
+        };
+        methods.push(format!("{UDA} (the net, which should say the same of {what})"));
     }
     let mut method = format!("methods: {}; tried on held-out labels", methods.join(", "));
     if !learns {
@@ -158,16 +177,14 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             ),
         },
         method,
-        measured,
-        format!("time: {} on {device}", counted(given.minutes, "minute")),
     ]);
-    let recipe = recipe(
-        given,
-        &data,
-        &parts,
-        start.as_ref(),
-        Learning { longest, learns, pretrain, consistent },
-    )?;
+    if let Some(paraphrased) = &parts.paraphrased {
+        lines.push(format!("paraphrases: {}", paraphrased.told(&parts.unlabeled)));
+    }
+    lines.extend([measured, format!("time: {} on {device}", counted(given.minutes, "minute"))]);
+    let learning = Learning { longest, learns, pretrain, strong };
+    let place = (given.minutes, given.device);
+    let recipe = recipe(place, &data, &parts, start.as_ref(), learning)?;
     Ok(Proposal { recipe, lines })
 }
 
@@ -194,31 +211,6 @@ fn longest(words: usize, texts: usize, device: Device) -> usize {
     let most = if device == Device::Cpu { 128 } else { 256 };
     // A word has a third more tokens; one is special, and one behind each text.
     (words * 4 / 3 + 1 + texts).div_ceil(32).saturating_mul(32).clamp(32, most)
-}
-
-/// Where a net starts, and how it is trained.
-struct Start {
-    words: String,
-    /// Keys of the recipe.
-    keys: String,
-    /// The table of the net, where there are no weights.
-    net: String,
-    /// The width of the generator.
-    fraction: f64,
-    lr: f64,
-    batch: usize,
-}
-
-impl Default for Start {
-    /// Of no net: what its training would be has no meaning.
-    fn default() -> Self {
-        let (words, keys, net) = Default::default();
-        Self { words, keys, net, fraction: 0.5, lr: 5e-4, batch: 32 }
-    }
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }
 
 /// How many tokens of a text a net reads.
@@ -256,8 +248,7 @@ fn published(asked: &str, usual: usize, max_length: Option<usize>) -> Result<(St
         net.positions
     );
     let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
-    // Sentence encoders say by this file that they are used by the mean of the tokens.
-    let by_mean = Path::new(&weights).join("modules.json").is_file();
+    let by_mean = crate::text::published::is_sentence_encoder(&checkpoint);
     let (form, decay, lr) = match net.family {
         Family::Electra => ("electra", 0.8, 1e-4),
         Family::Bert if by_mean || !pooled => ("mean", 0.9, 5e-5),
@@ -324,153 +315,28 @@ fn takes_uda(given: &Given) -> bool {
     given.weights.is_some() && there_is_time
 }
 
-/// What a recipe learns from, and how.
-struct Learning {
-    longest: usize,
-    learns: bool,
-    pretrain: bool,
-    consistent: bool,
-}
-
-/// The recipe as text.
-fn recipe(
-    given: &Given,
-    data: &DataConfig,
-    parts: &Parts,
-    start: Option<&Start>,
-    Learning { longest, learns, pretrain, consistent }: Learning,
-) -> Result<String> {
-    let path = |path: &Path| anyhow::Ok(quoted(utf8(path)?));
-    let mut of_data = format!("text = {}\n", path(&data.text)?);
-    for (key, value) in [
-        ("text_column", &data.text_column),
-        ("pair_column", &data.pair_column),
-        ("label_column", &data.label_column),
-    ] {
-        if let Some(value) = value {
-            of_data += &format!("{key} = {}\n", quoted(value));
-        }
+/// Refuses paraphrases where nothing would learn from them.
+fn check_paraphrases(given: &Given, data: &DataConfig) -> Result<()> {
+    if let Some([first, second]) = data.pair() {
+        bail!(
+            "--paraphrases: paraphrases are of single texts, and `{first}` and `{second}` are \
+             classified as pairs: leave it out, or name one --text-column"
+        );
     }
-    for (key, labels) in [("no_label", &data.no_label), ("class", &data.class)] {
-        let all: Vec<String> = labels.iter().map(|label| quoted(label)).collect();
-        if !all.is_empty() {
-            of_data += &format!("{key} = [{}]\n", all.join(", "));
-        }
-    }
-    for (key, value) in
-        [("unlabeled", &data.unlabeled), ("validation", &data.validation), ("test", &data.test)]
-    {
-        if let Some(value) = value {
-            of_data += &format!("{key} = {}\n", path(value)?);
-        }
-    }
-    of_data += if given.skip_bad { "on_bad = \"skip\"\n" } else { "on_bad = \"error\"\n" };
-    if given.allow_duplicates {
-        of_data += "allow_duplicates = true\n";
-    }
-    let (kept, keep) = match data.pair_column {
-        Some(_) => (
-            "Of a longer pair tokens are taken from the end of the longer text, one by one.",
-            "\"start\"".to_owned(),
-        ),
-        None => (
-            "Of a longer text a quarter from its beginning and the rest from its end.",
-            format!("{{ ends = {{ start = {} }} }}", longest / 4),
-        ),
-    };
-    let name = own_name(&data.text.with_extension(""), "texts");
-    let precision = toml::Value::try_from(Precision::fastest(given.device))?;
-    let minutes = given.minutes;
-    let labels = parts.labeled.len();
-    let none = Start::default();
-    let Start { keys, net, fraction, lr, batch, .. } = start.unwrap_or(&none);
-    let batch = if labels < 100 { batch / 2 } else { *batch };
-    let least = if labels < 1000 { 1 } else { 2 };
-    let mut rows = format!(
-        "\n# The row `words`: logistic regression on the words and pairs of words of the labelled \
-         texts,\n# those that are in so many of them.\n[words]\nwords = 2\ntexts = {least}\n"
+    ensure!(
+        given.weights.is_some(),
+        "--paraphrases: the row {UDA} alone learns from them, a network that starts from published \
+         weights: name some with --weights. The classifiers of words do not compare a text with \
+         another, and so have no use for paraphrases"
     );
-    if learns {
-        rows += "\n# The row `latent-semantic`: on the directions in which words vary over all texts.\n\
-                 [latent_semantic]\nwords = 2\ntexts = 3\n";
-    }
-    if learns && start.is_some() {
-        rows += "\n# The row `student`: the net learns from the classes that `latent-semantic` gives \
-                 unlabelled\n# texts, too; this share of what it learns from has labels.\n[student]\n\
-                 labels = 0.1\nsteps = 2000\n";
-    }
-    if consistent {
-        // A step's 40 texts say little about the shares of many classes.
-        let decay = if parts.labeled.classes().len() <= 5 { 0.0 } else { 0.9 };
-        rows += "\n# The row `uda`: the net should say the same of an unlabelled text and of the same \
-                 with words\n# changed, those first that tell texts apart least. What it says of the \
-                 unlabelled texts of a step is\n# brought to the shares of the labels, lest one class \
-                 takes over; if the unlabelled texts are known to\n# have others, write them into \
-                 `start`. Measured with two classes alone (docs/results/uda-text.md).\n[uda]\nbatch = 8\nratio = 5\nsteps = \
-                 400\nstrong = { kind = \"tf-idf\", probability = 0.3 }\n\n[uda.method]\nthreshold = \
-                 0.0\ntemperature = 0.4\nweak_pass = \"apart-noised\"\nweight = { kind = \
-                 \"constant\", value = 1.0, warmup = 60 }\n";
-        rows += &format!("alignment = {{ to = \"start\", decay = {decay:?} }}\n");
-    }
-    let steps = (6 * labels.div_ceil(batch)).clamp(120, 3000);
-    let warmup = steps / 10;
-    let folds = if labels >= 500 * parts.labeled.classes().len() { 1 } else { 2 };
-    // Enough that every net is tried for some hundred steps.
-    let share = if data.test.is_some() { 0.35 } else { 0.5 };
-    let optim = "{ kind = \"adamw\", eps = 1e-6, bias_correction = false, weight_decay = 0.01 }";
-    let schedule = |lr: f64, warmup: usize| {
-        format!(
-            "{{ kind = \"decay-from-start\", from = {lr:?}, warmup = {warmup}, rule = \"times\" }}"
-        )
-    };
-    let pretraining = match pretrain {
-        false => String::new(),
-        true => format!(
-            "
-# For the row `pre-trained`: learned from all these texts without their labels, never from those
-# that are measured on.
-[pretraining]
-# The share of the time that it has at least.
-share = 0.6
-sequences = {{ longest = {longest} }}
-generator = {{ fraction = {fraction:?} }}
-
-[pretraining.train]
-# At most; fewer where the minutes are short.
-steps = 100000
-batch = 32
-lr = {}
-optim = {optim}
-clip_norm = 1.0
-",
-            schedule(5e-4, 50)
-        ),
-    };
-    Ok(format!(
-        "# Written by tutor fit. Change what you like and run it again: tutor run THIS-FILE
-kind = \"own-texts\"
-name = \"own-texts/{name}\"
-about = \"A classifier of one's own texts, by tutor fit\"
-# Wall clock; trainings take as many steps as fit.
-minutes = {minutes:?}
-precision = {precision}
-{keys}# {kept}
-layout = {{ longest = {longest}, keep = {keep} }}
-trial = {{ share = {share}, folds = {folds} }}
-cadence = {{ log = 10, evaluate = 200, checkpoint = 100, keep = 2 }}
-
-[data]
-{of_data}{rows}{net}
-[train]
-# At most; fewer where the minutes are short.
-steps = {steps}
-batch = {batch}
-lr = {}
-optim = {optim}
-clip_norm = 1.0
-{pretraining}",
-        schedule(*lr, warmup)
-    ))
+    ensure!(
+        takes_uda(given),
+        "--paraphrases: the row {UDA}, which alone learns from them, is trained on a CPU if there \
+         are {LONG_FOR_UDA} minutes or more, and --minutes is {}: give it more, or leave \
+         --paraphrases out",
+        given.minutes
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -155,7 +155,8 @@ pub(super) struct UdaConfig {
     pub(super) ratio: usize,
     /// Steps at most; fewer where the minutes are short.
     pub(super) steps: u64,
-    /// How unlabelled texts are changed.
+    /// How unlabelled texts are changed; paraphrases are of those of `data.unlabeled`, or without
+    /// it of all of `data.text`, in the order of the file.
     pub(super) strong: TextPolicy,
     pub(super) method: Method,
 }
@@ -177,8 +178,8 @@ impl UdaConfig {
             faults.positive(&format!("uda.{key}"), count);
         }
         faults.of("uda.strong", self.strong.check());
-        if matches!(self.strong, TextPolicy::Paraphrases { .. } | TextPolicy::None {}) {
-            let fault = "texts are changed on the way: tf-idf, uniform or switchout";
+        if matches!(self.strong, TextPolicy::None {}) {
+            let fault = "changes nothing: take tf-idf, uniform, switchout or paraphrases";
             faults.add("uda.strong.kind", fault);
         }
         faults.of("uda.method", self.method.check());
@@ -213,13 +214,18 @@ fn rarely() -> Cadence {
     Cadence { log: 10, evaluate: 0, checkpoint: 100, keep: 2 }
 }
 
+/// A path made absolute, a relative one below `dir`.
+fn absolute(path: &Path, dir: Option<&Path>) -> Result<PathBuf> {
+    let below = dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
+    Ok(std::path::absolute(below)?)
+}
+
 impl DataConfig {
     /// Makes paths absolute, relative ones below `dir`.
     pub(super) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
         let others = [&mut self.unlabeled, &mut self.validation, &mut self.test];
         for path in std::iter::once(&mut self.text).chain(others.into_iter().flatten()) {
-            let below = dir.map_or_else(|| path.clone(), |dir| dir.join(&*path));
-            *path = std::path::absolute(below)?;
+            *path = absolute(path, dir)?;
         }
         Ok(())
     }
@@ -279,6 +285,23 @@ impl Recipe {
         let uda = self.uda.as_ref().map(|_| UDA);
         let others = pre_trained.into_iter().chain(student).chain(uda);
         has_net.then_some(LABELS_ALONE).into_iter().chain(others)
+    }
+
+    /// The paraphrases that the row `uda` learns from, where it does.
+    pub(super) fn paraphrases(&self) -> Option<&Path> {
+        match &self.uda.as_ref()?.strong {
+            TextPolicy::Paraphrases { path } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Makes the paths of texts and paraphrases absolute, relative ones below `dir`.
+    pub(super) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.data.anchor(dir)?;
+        if let Some(UdaConfig { strong: TextPolicy::Paraphrases { path }, .. }) = &mut self.uda {
+            *path = absolute(path, dir)?;
+        }
+        Ok(())
     }
 
     /// How learning rates fall from layer to layer.
@@ -343,6 +366,11 @@ impl Recipe {
             }
         }
         self.uda.iter().for_each(|uda| uda.check(&mut faults));
+        if self.paraphrases().is_some() && self.data.pair_column.is_some() {
+            let fault = "paraphrases are of single texts, and these are pairs: take tf-idf, uniform \
+                         or switchout";
+            faults.add("uda.strong.kind", fault);
+        }
         if let Some(pretraining) = &self.pretraining {
             let share = pretraining.share;
             if !(share > 0.0 && share < 1.0) {

@@ -141,7 +141,8 @@ fn find(
              (data.unlabeled), or take [uda] out of the recipe",
             parts.unit()
         );
-        setting.changes = Some(Changes::of(&parts.unlabeled, [&uda.strong], None)?);
+        let paraphrased = parts.paraphrased.clone();
+        setting.changes = Some(Changes::with(&parts.unlabeled, &uda.strong, paraphrased));
         let of_pace = dir.join("pace").join("uda");
         setting.uda_pace = setting.training((UDA, given), &parts.labeled, &of_pace)?.pace(run)?;
     }
@@ -186,7 +187,10 @@ fn find(
     let tried = |row: &&str| trial.scores.is_empty() || trial.scores.contains_key(*row);
     let there: Vec<&str> = linears.names().chain(recipe.net_rows()).filter(tried).collect();
     let (alone, candidates): (Vec<&str>, Vec<&str>) = there.iter().partition(|row| is_alone(row));
-    let choice = trial.choose(&alone, &candidates, parts.unit())?;
+    let mut choice = trial.choose(&alone, &candidates, parts.unit())?;
+    if let Some(why) = linears.left_out() {
+        choice.why += &format!("; {why}");
+    }
     run.say(&format!("{}: {}", choice.row, choice.why));
 
     let mut cost = trial.cost;

@@ -12,8 +12,9 @@ use electra::heads::ClassifierConfig;
 use electra::hub::{Checkpoint, Heads, Loaded};
 use torch::Device;
 
-use super::parts::Parts;
+use super::parts::{KEPT, Parts};
 use super::recipe::Recipe;
+use crate::run::began::Began;
 use crate::run::seeds::{self, Run};
 use crate::run::stage::Trained;
 use crate::text::classifier::TextClassifier;
@@ -42,12 +43,16 @@ const HELD_OUT: usize = 20;
 
 impl Source {
     /// Reads what is published, or makes vocabulary and tokens of the texts, and keeps in the run's
-    /// folder what its classifiers need; none where there is no net.
+    /// folder what its classifiers need; none where there is no net. Fails if the run began with
+    /// other weights.
     pub(super) fn open(recipe: &Recipe, parts: &Parts, run: &Run<'_>) -> Result<Option<Self>> {
         let folder = folder(run.dir);
         let mut found = match (&recipe.weights, &recipe.net) {
             (Some(asked), _) => {
                 let (checkpoint, tokenizer) = published::open(asked)?;
+                let mut began = Began::default();
+                published::add_to(&mut began, &checkpoint, &tokenizer);
+                began.keep(run.dir, KEPT)?;
                 tokenizer.save(&Kept::vocabulary(&folder))?;
                 let (encoder, pad) = (checkpoint.config.encoder.clone(), checkpoint.config.pad);
                 let net = ClassifierConfig { encoder, pad, ..ClassifierConfig::default() };

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use report::RunResult;
 
+use super::parts::Parts;
 use super::recipe::{LATENT, PRE_TRAINED, Recipe, STUDENT, UDA, WORDS, is_alone};
 use super::seed::Outcome;
 use crate::recipe::head::Head;
@@ -25,10 +26,9 @@ const PAIRS: [(&str, &str); 6] = [
 
 /// The numbers of a run.
 pub(super) fn result(
-    head: &Head,
-    recipe: &Recipe,
+    (head, recipe): (&Head, &Recipe),
     run: &Run<'_>,
-    notes: &[String],
+    parts: &Parts,
     outcomes: &[Outcome],
 ) -> Result<RunResult> {
     let first = outcomes.first().context("a run has at least one seed")?;
@@ -73,10 +73,17 @@ pub(super) fn result(
         ));
     }
     if let Some(uda) = &recipe.uda {
+        let what = match &parts.paraphrased {
+            Some(paraphrased) => format!(
+                "a paraphrase of it ({}, drawn anew each time): {}",
+                uda.strong.words(),
+                paraphrased.told(&parts.unlabeled)
+            ),
+            None => format!("itself with words changed ({})", uda.strong.words()),
+        };
         result.notes.push(format!(
             "{UDA} learned from the labelled {unit}, and from the unlabelled ones that it should say \
-             the same of each and of itself with words changed ({}).",
-            uda.strong.words()
+             the same of each and of {what}."
         ));
     }
     if recipe.rows().all(is_alone) && !first.unlabeled.is_empty() {
@@ -87,7 +94,7 @@ pub(super) fn result(
     }
     result.notes.extend(better_than_kept(&seeds[0]));
     result.notes.extend(measured::unmeasured(&seeds[0]));
-    result.notes.extend(notes.iter().map(|note| format!("Of the {unit}: {note}.")));
+    result.notes.extend(parts.notes.iter().map(|note| format!("Of the {unit}: {note}.")));
     Ok(result)
 }
 

@@ -13,6 +13,7 @@ use electra::pretrain::{PretrainConfig, Pretrainer, Task};
 use torch::{Device, Params};
 
 use super::recipe::{From, Recipe, Start};
+use crate::run::began::Began;
 use crate::run::files;
 use crate::run::seeds::{Run, SeedRun};
 use crate::run::stage::Trained as _;
@@ -75,6 +76,13 @@ impl Source {
         let test = test.encode(&tokenizer, recipe.layout)?;
         let tokenizer = Arc::new(tokenizer);
         Ok(Self { from, tokenizer, encoder, test, given, pretrained: None })
+    }
+
+    /// Adds a network that was given to what a run began with.
+    pub(super) fn add_to(&self, began: &mut Began) {
+        if let Some(Given { checkpoint, .. }) = &self.given {
+            published::add_to(began, checkpoint, &self.tokenizer);
+        }
     }
 
     /// Pre-trains on the unlabelled texts, or loads what was pre-trained in this run: once for all

@@ -1,0 +1,82 @@
+//! What a run that answers questions or tags words keeps beside the tensors of its networks, and
+//! how such a network is opened again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::text::Tokenizer;
+use electra::EncoderConfig;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use torch::{Device, Params, Scope, store};
+
+use super::start::Start;
+use super::training::FOLDER;
+use crate::run::files;
+use crate::text::predictor;
+
+/// The folder in that of a run of what its networks need beside their tensors.
+pub(super) fn folder(run: &Path) -> PathBuf {
+    run.join("text")
+}
+
+const FILE: &str = "network.json";
+
+/// What is kept beside the vocabulary.
+#[derive(Serialize, Deserialize)]
+struct Kept<T> {
+    encoder: EncoderConfig,
+    /// What the task adds to it.
+    task: T,
+}
+
+/// Keeps the vocabulary, the encoder, and what the task adds to them, in the folder of a run.
+pub(super) fn keep<T: Serialize>(start: &Start, task: T, run: &Path) -> Result<()> {
+    let folder = folder(run);
+    start.tokenizer.save(&predictor::Kept::vocabulary(&folder))?;
+    files::make_folder(&folder)?;
+    let encoder = start.encoder().clone();
+    files::keep(&folder.join(FILE), &Kept { encoder, task })
+}
+
+/// A network of a run that is opened again, without its tensors yet.
+pub(super) struct Reopened<T> {
+    pub(super) tokenizer: Tokenizer,
+    /// What the task has kept.
+    pub(super) task: T,
+    encoder: EncoderConfig,
+    /// The file of the tensors.
+    file: PathBuf,
+}
+
+impl<T: DeserializeOwned> Reopened<T> {
+    /// That of a seed, by its folder.
+    pub(super) fn of_seed(seed: &Path) -> Result<Self> {
+        let file = seed.join(FOLDER).join("final.safetensors");
+        ensure!(
+            file.exists(),
+            "{} is not there: the run has not come to it; run the same command again",
+            file.display()
+        );
+        let run = seed.parent().context("a seed's folder lies in that of its run")?;
+        let folder = folder(run);
+        let kept = folder.join(FILE);
+        let Kept { encoder, task } = files::found_before(&kept)?.with_context(|| {
+            format!("{} is not there: run the same command again", kept.display())
+        })?;
+        let tokenizer = Tokenizer::open(&predictor::Kept::vocabulary(&folder))?;
+        Ok(Self { tokenizer, task, encoder, file })
+    }
+
+    /// The network that `make` builds, with its tensors.
+    pub(super) fn load<N>(
+        &self,
+        device: Device,
+        make: impl FnOnce(&mut Scope<'_>, &EncoderConfig) -> N,
+    ) -> Result<N> {
+        let (net, params) = Params::build(device, |scope| make(scope, &self.encoder));
+        let tensors = store::load(&self.file)?.tensors;
+        params.load(&tensors).with_context(|| self.file.display().to_string())?;
+        Ok(net)
+    }
+}
