@@ -197,12 +197,14 @@ impl RequestQueue for Waiting<'_> {
     }
 }
 
-/// What may be said of a reply, and which of its candidates a stop has cut. One of which nothing is
-/// left stands behind the others; what a filter has refused is told to nobody.
+/// What may be said of a reply, and which of its candidates a stop has cut. Those that may be given
+/// come first, then those that were only cut off, which whoever asks for several gets, too; one of
+/// which nothing is left stands behind them. What a filter has refused is told to nobody.
 fn said(reply: Reply, stops: &[String]) -> (Reply, Vec<bool>) {
     let cut = |mut candidate: Candidate| {
         let stopped = stops::cut(&mut candidate.text, stops);
-        if candidate.dropped.is_none() && candidate.text.trim().is_empty() {
+        let may_be_said = candidate.dropped.as_ref().is_none_or(|dropped| dropped.truncated);
+        if may_be_said && candidate.text.trim().is_empty() {
             let why = "says nothing".to_owned();
             candidate.dropped = Some(Dropped { why, ..Dropped::default() });
         }
@@ -212,7 +214,11 @@ fn said(reply: Reply, stops: &[String]) -> (Reply, Vec<bool>) {
         (candidate, stopped)
     };
     let mut all: Vec<(Candidate, bool)> = reply.candidates.into_iter().map(cut).collect();
-    all.sort_by_key(|(candidate, _)| candidate.dropped.is_some());
+    all.sort_by_key(|(candidate, _)| match &candidate.dropped {
+        None => 0,
+        Some(dropped) if dropped.truncated => 1,
+        Some(_) => 2,
+    });
     let (candidates, stopped) = all.into_iter().unzip();
     (Reply { candidates, ..reply }, stopped)
 }
@@ -265,5 +271,26 @@ mod tests {
             (why(2), why(3), why(4)),
             (Some("says nothing"), Some("says nothing"), Some("a reason"))
         );
+    }
+
+    #[test]
+    fn what_was_only_cut_off_is_before_what_is_refused() {
+        let cut_off = |text: &str| {
+            let mut candidate = candidate(text, Some(false));
+            candidate.dropped.as_mut().expect("a reason").truncated = true;
+            candidate
+        };
+        let candidates = vec![
+            candidate("whole", None),
+            candidate("an insult", Some(true)),
+            cut_off("STOP and so on"),
+            cut_off("one of"),
+            cut_off("two of"),
+        ];
+        let (reply, _) = said(Reply { candidates, ..Reply::default() }, &["STOP".to_owned()]);
+        let texts: Vec<&str> = reply.candidates.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(texts, ["whole", "one of", "two of", "", ""]);
+        let dropped = reply.candidates[4].dropped.as_ref().expect("nothing is left");
+        assert_eq!((&*dropped.why, dropped.truncated), ("says nothing", false));
     }
 }

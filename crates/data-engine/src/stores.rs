@@ -5,10 +5,10 @@ use crate::names::{first_missing, is_hidden, is_partition, stem};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -112,27 +112,43 @@ fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
 }
 
-/// The names of those sub-folders of a bucket's folder that hold Parquet files, as far as the first
-/// names below each say it: one request each.
+/// How many names of a sub-folder of a bucket are looked at, as many as one request lists.
+const LOOKED_AT: usize = 1000;
+
+/// The names of those sub-folders of a bucket's folder that hold Parquet files, or partitions with
+/// some, as far as the first names below each say it: one request each.
 async fn with_tables(
     store: &dyn ObjectStore,
     folders: &[Key],
 ) -> object_store::Result<Vec<String>> {
-    const NAMES: usize = 1000;
     const FOLDERS: usize = 1000;
     let seen = folders.iter().filter(|folder| !is_hidden(last(folder.as_ref()))).take(FOLDERS);
     let looked = seen.map(|folder| async move {
-        let mut names = store.list(Some(folder)).take(NAMES);
-        while let Some(object) = names.try_next().await? {
-            if stem(last(object.location.as_ref())).is_some() {
-                return Ok::<_, object_store::Error>(Some(last(folder.as_ref()).to_owned()));
-            }
-        }
-        Ok(None)
+        let holds = lists_a_table(store.list(Some(folder)), folder).await?;
+        Ok::<_, object_store::Error>(holds.then(|| last(folder.as_ref()).to_owned()))
     });
     let found: Vec<Option<String>> =
         futures::stream::iter(looked).buffered(16).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Whether one of the first names that a bucket lists below a folder is a Parquet file in it or in
+/// partitions below it, as [`holds_a_table`] looks for on disks.
+async fn lists_a_table(
+    names: impl Stream<Item = object_store::Result<ObjectMeta>> + Unpin,
+    folder: &Key,
+) -> object_store::Result<bool> {
+    let mut names = names.take(LOOKED_AT);
+    while let Some(object) = names.try_next().await? {
+        let (name, above): (&str, &str) = (object.location.as_ref(), folder.as_ref());
+        let below = name.strip_prefix(above).unwrap_or(name).trim_start_matches('/');
+        let (between, file) = below.rsplit_once('/').unwrap_or(("", below));
+        let is_of_table = between.is_empty() || between.split('/').all(is_partition);
+        if stem(file).is_some() && is_of_table {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn first_line(error: &impl std::fmt::Display) -> String {
@@ -255,6 +271,7 @@ mod tests {
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use object_store::memory::InMemory;
     use object_store::throttle::{ThrottleConfig, ThrottledStore};
+    use std::cell::Cell;
     use std::time::Duration;
 
     fn run<T>(work: impl Future<Output = T>) -> T {
@@ -262,14 +279,27 @@ mod tests {
         runtime.expect("a runtime").block_on(work)
     }
 
-    /// What a bucket with these names gives for an address. A millisecond passes for each name that
-    /// is listed, where what lies below sub-folders is listed too.
-    async fn found(names: &[String], address: &str) -> std::result::Result<Places, EngineError> {
+    async fn bucket(names: &[String]) -> InMemory {
         let store = InMemory::new();
         for name in names {
             store.put(&Key::parse(name).expect("a name"), "".into()).await.expect("put");
         }
-        let wait_list_per_entry = Duration::from_millis(1);
+        store
+    }
+
+    /// What a bucket with these names gives for an address.
+    async fn found(names: &[String], address: &str) -> std::result::Result<Places, EngineError> {
+        found_in(names, address, Duration::ZERO).await
+    }
+
+    /// The same where this time passes for each name that is listed, if what lies below sub-folders
+    /// is listed too.
+    async fn found_in(
+        names: &[String],
+        address: &str,
+        wait_list_per_entry: Duration,
+    ) -> std::result::Result<Places, EngineError> {
+        let store = bucket(names).await;
         let slow = ThrottleConfig { wait_list_per_entry, ..ThrottleConfig::default() };
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(Stores::default()))
@@ -307,13 +337,53 @@ mod tests {
 
     #[test]
     fn what_lies_below_sub_folders_of_a_bucket_is_not_listed() {
-        let pictures = (0..20_000).map(|i| format!("pictures/{i}.png"));
-        let names: Vec<String> = pictures.chain(["a.parquet".to_owned()]).collect();
+        // A hidden sub-folder is not looked into at all: nothing waits for its names.
+        let names = ["_pictures/0.png", "_pictures/1.png", "a.parquet"].map(str::to_owned);
         let listed = run(async {
-            let found = found(&names, "s3://bucket");
-            tokio::time::timeout(Duration::from_secs(10), found).await
+            let found = found_in(&names, "s3://bucket", Duration::from_secs(86_400));
+            tokio::time::timeout(Duration::from_secs(60), found).await
         });
-        let listed = listed.expect("within the time").expect("files");
+        let listed = listed.expect("nothing was waited for").expect("files");
         assert_eq!((paths(&listed), &listed.note), (vec!["s3://bucket/a.parquet"], &None));
+    }
+
+    #[test]
+    fn of_a_sub_folder_the_first_names_alone_are_looked_at() {
+        let names: Vec<String> = (0..2 * LOOKED_AT).map(|i| format!("pictures/{i}.png")).collect();
+        let folder = Key::parse("pictures").expect("a name");
+        let seen = Cell::new(0);
+        let holds = run(async {
+            let store = bucket(&names).await;
+            let listed = store.list(Some(&folder)).inspect(|_| seen.set(seen.get() + 1));
+            lists_a_table(listed, &folder).await
+        });
+        assert!(!holds.expect("names"));
+        assert_eq!(seen.get(), LOOKED_AT);
+    }
+
+    /// On a disk and in a bucket, the same sub-folders are said to hold tables.
+    #[test]
+    fn a_table_is_in_a_sub_folder_or_in_partitions_below_it() {
+        for (file, holds) in [
+            ("in/a.parquet", true),
+            ("in/year=1/a.parquet", true),
+            ("in/year=1/month=2/a.parquet", true),
+            ("in/deeper/a.parquet", false),
+            ("in/year=1/deeper/a.parquet", false),
+            ("in/deeper/year=1/a.parquet", false),
+            ("in/a.csv", false),
+        ] {
+            let folder = Key::parse("in").expect("a name");
+            let listed = run(async {
+                let store = bucket(&[file.to_owned()]).await;
+                lists_a_table(store.list(Some(&folder)), &folder).await
+            });
+            assert_eq!(listed.expect("names"), holds, "{file} in a bucket");
+            let disk = tempfile::tempdir().expect("a folder");
+            let path = disk.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(&path, "").expect("written");
+            assert_eq!(holds_a_table(&disk.path().join("in")), holds, "{file} on a disk");
+        }
     }
 }

@@ -78,7 +78,7 @@ pub use piece_training::PieceTrainer;
 pub use reviews::{Reviews, clean};
 pub use sequence::{Pack, Packed, Sequence, batches_by_length};
 pub use squad::{Answer, Question, Squad, SquadUse};
-pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
+pub use tagging::{FurtherColumns, TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
 pub use task::{EncodedSet, Example, Target, TextSet};
 pub use terms::{TermOptions, Terms};
 pub use texts::Texts;

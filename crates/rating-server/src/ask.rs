@@ -184,9 +184,23 @@ mod tests {
         assert_eq!(ask(&contexts[..5]).expect("five").new, 5);
         assert_eq!(ask(contexts).expect("the others").new, 15);
         assert_eq!(ask(contexts).expect("none"), Asked::default());
+        let is_control = |name: &str| project.is_control(name).expect("an answer");
+        assert!(is_control("control") && !is_control("GenericBot"));
+        let own = Item {
+            id: "own/1".into(),
+            system: "own".into(),
+            conversation: "c".into(),
+            context: vec![eval_ssa::Turn::new("A", "Do you ski?")],
+            response: "ok".into(),
+            ..Item::default()
+        };
+        assert_eq!(project.add_items(&[own]).expect("one").added, 1);
+        assert!(!is_control("own"), "no answer of the control to a question");
+        project.offer_chats("own", &Endpoint::GenericBot, 1).expect("a partner");
+        assert!(is_control("own"));
         assert_eq!((heard[4], heard[5], heard.len()), ((5, 5), (1, 15), 20));
         let study = project.study(crate::Names::Own).expect("records");
-        assert_eq!(study.items.len(), 20);
+        assert_eq!(study.items.len(), 21);
         for (item, context) in study.items.iter().zip(contexts) {
             let says = if context.turns.last().expect("a turn").ends_with('?') {
                 "I don't know"

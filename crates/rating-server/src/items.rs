@@ -5,10 +5,10 @@ use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
 use crate::settings;
-use eval_ssa::{CheckKind, Item, Pair, System, lettered};
+use eval_ssa::{CheckKind, Item, Pair, System, Turn, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
 
 /// The longest text of a response or a turn, in characters.
@@ -191,25 +191,72 @@ pub(crate) fn is_there(db: &Connection, id: &str) -> Result<bool> {
 /// An item without space around its turns, which files of earlier versions may have kept, also in
 /// the name of its conversation where that is made of them.
 pub(crate) fn tidied(mut item: Item) -> Item {
-    let turns = |item: &Item| -> String {
-        item.context.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>().join(" / ")
-    };
-    let is_unnamed = item.conversation == turns(&item);
-    for turn in &mut item.context {
+    tidy(&mut item.conversation, &mut item.context);
+    item
+}
+
+/// The same of a pair, which earlier versions may have made of such items.
+pub(crate) fn tidied_pair(mut pair: Pair) -> Pair {
+    tidy(&mut pair.conversation, &mut pair.context);
+    pair
+}
+
+fn tidy(conversation: &mut String, context: &mut [Turn]) {
+    let is_unnamed = *conversation == named_by(context);
+    for turn in context.iter_mut() {
         turn.text = turn.text.trim().to_owned();
     }
     if is_unnamed {
-        item.conversation = turns(&item);
+        *conversation = named_by(context);
     }
-    item
+}
+
+/// The conversation of a response whose file names none.
+fn named_by(context: &[Turn]) -> String {
+    context.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>().join(" / ")
+}
+
+/// Whether a response has turns before it and is in a conversation named by its own id, as earlier
+/// versions read the tasks of Label Studio.
+fn is_alone(item: &Item) -> bool {
+    item.is_rated() && !item.context.is_empty() && item.conversation == item.id
+}
+
+/// Puts responses that are in a conversation named by their own ids into that of their turns, where
+/// the study has one: so a system that an earlier version read of Label Studio meets others.
+pub(crate) fn join_by_turns(items: &mut [Item]) {
+    let by_turns: HashSet<String> = items
+        .iter()
+        .filter(|item| item.is_rated() && !item.context.is_empty())
+        .map(|item| named_by(&item.context))
+        .filter(|name| !name.is_empty())
+        .collect();
+    let named = items.iter().map(|item| &item.conversation);
+    let there: HashSet<String> = named.filter(|name| by_turns.contains(*name)).cloned().collect();
+    for item in items.iter_mut().filter(|item| is_alone(item)) {
+        let name = named_by(&item.context);
+        if there.contains(&name) {
+            item.conversation = name;
+        }
+    }
 }
 
 /// Whether two records say the same of an item.
 fn are_same(kind: &str, one: &str, other: &str) -> Result<bool> {
-    if one == other || kind == "pair" {
-        return Ok(one == other);
+    if one == other {
+        return Ok(true);
     }
-    Ok(tidied(answers::item(one)?) == tidied(answers::item(other)?))
+    if kind == "pair" {
+        return Ok(tidied_pair(answers::pair(one)?) == tidied_pair(answers::pair(other)?));
+    }
+    let joined = |record: &str| -> Result<Item> {
+        let mut item = tidied(answers::item(record)?);
+        if is_alone(&item) {
+            item.conversation = named_by(&item.context);
+        }
+        Ok(item)
+    };
+    Ok(joined(one)? == joined(other)?)
 }
 
 /// Adds an item. One that is there already, the same in every word, is left as it is.

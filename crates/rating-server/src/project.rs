@@ -215,6 +215,15 @@ impl Project {
         self.store.write(move |db| chat::offer(db, seed, &name, &endpoint, chats))
     }
 
+    /// Whether the study has this system as the control [`Endpoint::GenericBot`], under whatever
+    /// name: raters talk to it as that, or all its responses are that control's.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn is_control(&self, system: &str) -> Result<bool> {
+        self.store.read(|db| chat::is_control(db, system))
+    }
+
     /// Adds a rater. The token is shown this once.
     ///
     /// # Errors

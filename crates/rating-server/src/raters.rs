@@ -57,6 +57,9 @@ pub struct RaterInfo {
     pub practice: u32,
     /// When the last answer came, in milliseconds since 1970.
     pub last: Option<i64>,
+    /// What is kept of the rater on items of any kind: votes, skips, late answers, those to gold
+    /// and practice items, and what is in front of the rater now.
+    pub seats: u32,
 }
 
 /// What becomes of a rater's answers when the rater is deleted.
@@ -266,7 +269,8 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<RaterInfo>> {
            COUNT(*) FILTER (WHERE seat.state = 'voted' AND item.kind IN ('rate', 'pair')),
            COUNT(*) FILTER (WHERE seat.state = 'skipped'),
            COUNT(*) FILTER (WHERE seat.state = 'voted' AND item.kind = 'practice'),
-           MAX(seat.answered_at)
+           MAX(seat.answered_at),
+           COUNT(seat.rater)
          FROM rater LEFT JOIN seat ON seat.rater = rater.id LEFT JOIN item ON item.id = seat.item
          GROUP BY rater.id ORDER BY rater.id",
     )?;
@@ -282,6 +286,7 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<RaterInfo>> {
             skipped: row.get(7)?,
             practice: row.get(8)?,
             last: row.get(9)?,
+            seats: row.get(10)?,
         })
     };
     Ok(statement.query_map([], info)?.collect::<rusqlite::Result<_>>()?)

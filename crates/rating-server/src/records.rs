@@ -4,6 +4,7 @@ use crate::answers;
 use crate::decisions;
 use crate::error::{Error, Result};
 use crate::imported;
+use crate::items;
 use crate::project::Project;
 use crate::secret::keyed_name;
 use crate::settings;
@@ -85,10 +86,12 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         order_column(names)
     ))?;
     let mut rows = statement.query([])?;
+    // Items as they came, and the ids and systems that they have where names are blind.
+    let (mut own, mut blind): (Vec<Item>, Vec<(String, String)>) = Default::default();
     while let Some(row) = rows.next()? {
         let (key, kind, record): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
         if kind == "pair" {
-            let pair = answers::pair(&record)?;
+            let pair = items::tidied_pair(answers::pair(&record)?);
             study.pairs.push(match names {
                 Names::Own => pair,
                 Names::Blind => Pair {
@@ -99,21 +102,26 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
                 },
             });
         } else {
-            let item = answers::item(&record)?;
-            study.items.push(match names {
-                Names::Own => item,
-                Names::Blind => Item {
-                    id: key,
-                    conversation: hidden(&item.conversation),
-                    system: named(row.get(2)?),
-                    likelihood: None,
-                    decoding: None,
-                    seed: None,
-                    ..item
-                },
-            });
+            own.push(items::tidied(answers::item(&record)?));
+            blind.push((key, named(row.get(2)?)));
         }
     }
+    items::join_by_turns(&mut own);
+    study.items = match names {
+        Names::Own => own,
+        Names::Blind => {
+            let hide = |(item, (id, system)): (Item, (String, String))| Item {
+                id,
+                conversation: hidden(&item.conversation),
+                system,
+                likelihood: None,
+                decoding: None,
+                seed: None,
+                ..item
+            };
+            own.into_iter().zip(blind).map(hide).collect()
+        }
+    };
     votes_of(db, names, &mut study)?;
     study.judgments = imported::all_judgments(db, id_column(names), order_column(names))?;
     study.adjudications = decisions::all(db, id_column(names))?;
@@ -191,5 +199,65 @@ pub(crate) fn order_column(names: Names) -> &'static str {
     match names {
         Names::Blind => "key",
         Names::Own => "id",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use eval_ssa::Turn;
+
+    fn item(id: &str, system: &str, conversation: &str, turn: &str) -> Item {
+        Item {
+            id: id.into(),
+            system: system.into(),
+            conversation: conversation.into(),
+            turn: 1,
+            context: vec![Turn::new("A", turn)],
+            response: "Here".into(),
+            ..Item::default()
+        }
+    }
+
+    /// Earlier versions kept the space around turns, and named the conversations of Label Studio's
+    /// tasks by their ids.
+    #[test]
+    fn systems_that_an_earlier_version_read_meet_those_of_this_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("new");
+        let asked = "Where do you live?";
+        let spaced = format!("{asked} ");
+        let all = [
+            item("one/1", "one", &spaced, &spaced),
+            item("7", "tasks", "7", asked),
+            item("two/1", "two", asked, asked),
+            // Nobody else answers these turns.
+            item("8", "tasks", "8", "Do you ski?"),
+        ];
+        assert_eq!(project.add_items(&all).expect("items").added, 4);
+        let study = project.study(Names::Own).expect("a study");
+        let conversations: Vec<&str> =
+            study.items.iter().map(|item| item.conversation.as_str()).collect();
+        assert_eq!(conversations, [asked, asked, asked, "8"]);
+        let blind = project.study(Names::Blind).expect("a study");
+        let mut sizes: Vec<usize> = (0..4)
+            .map(|at| {
+                let same = |item: &&Item| item.conversation == blind.items[at].conversation;
+                blind.items.iter().filter(same).count()
+            })
+            .collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [1, 3, 3, 3]);
+        assert_eq!(project.add_items(&study.items).expect("its own").known, 4);
+        // A pair that an earlier version made is known when it is made again.
+        let pairs = eval_ssa::pairs(&study.items, ["one", "two"]);
+        let context = vec![Turn::new("A", &*spaced)];
+        let old = Pair { conversation: spaced.clone(), context, ..pairs[0].clone() };
+        assert_eq!(project.add_pairs(&[old]).expect("as it was").added, 1);
+        assert_eq!(project.add_pairs(&pairs).expect("again").known, 1);
+        assert_eq!(project.study(Names::Own).expect("a study").pairs[0].context[0].text, asked);
+        assert_eq!(eval_ssa::pairs(&study.items, ["tasks", "one"]).len(), 1);
     }
 }

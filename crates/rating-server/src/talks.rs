@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::items;
 use eval_ssa::Item;
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a system says in a conversation, with all before it, by the number of the turn.
 type Talk = BTreeMap<u32, String>;
@@ -22,21 +22,29 @@ struct Talks {
 /// A conversation keeps its number where that is free, and where the project has the same one under
 /// it, which may be shorter or longer: so a conversation that went on comes in with its new turns
 /// alone. Where another one has the number, it is looked for under all numbers, and otherwise gets
-/// the first that is free.
+/// the first that is free and no other conversation's in the file.
 ///
 /// # Errors
 /// Those of the database.
 pub(crate) fn numbered(db: &Connection, items: &[Item]) -> Result<(Vec<Item>, usize)> {
     let (mut talks, mut out, mut renumbered) = (Talks::default(), Vec::new(), 0);
-    let go_on = |a: &Item, b: &Item| {
-        a.system == b.system && a.conversation == b.conversation && a.turn < b.turn
-    };
-    for talk in items.chunk_by(go_on) {
-        let (named, is_new) = talks.place(db, talk)?;
+    let in_file: HashSet<(&str, &str)> =
+        items.iter().map(|item| (&*item.system, &*item.conversation)).collect();
+    for talk in items.chunk_by(goes_on) {
+        let (named, is_new) = talks.place(db, talk, &in_file)?;
         renumbered += usize::from(is_new && named != talk[0].conversation);
         out.extend(talk.iter().map(|item| under(item, &named)));
     }
     Ok((out, renumbered))
+}
+
+/// Whether an item of a transcript is of the same conversation as the one before it: all that was
+/// said by then stands before it.
+fn goes_on(a: &Item, b: &Item) -> bool {
+    a.system == b.system
+        && a.conversation == b.conversation
+        && b.context.starts_with(&a.context)
+        && b.context.get(a.context.len()).is_some_and(|turn| turn.text == a.response)
 }
 
 /// An item of a transcript in a conversation of this name.
@@ -56,8 +64,14 @@ fn said(item: &Item) -> Result<String> {
 }
 
 impl Talks {
-    /// The name of a conversation in the project, and whether anything in it is new there.
-    fn place(&mut self, db: &Connection, items: &[Item]) -> Result<(String, bool)> {
+    /// The name of a conversation in the project, and whether anything in it is new there; `in_file`
+    /// are the systems and conversations of its file.
+    fn place(
+        &mut self,
+        db: &Connection,
+        items: &[Item],
+        in_file: &HashSet<(&str, &str)>,
+    ) -> Result<(String, bool)> {
         let first = &items[0];
         let talk: Talk =
             items.iter().map(|item| Ok((item.turn, said(item)?))).collect::<Result<_>>()?;
@@ -84,10 +98,14 @@ impl Talks {
             name
         } else {
             let (named, mut free) = (|number: u64| format!("{prefix}/{number}"), 1);
-            while !is_free(&named(free), known)? {
+            loop {
+                let name = named(free);
+                let is_anothers = in_file.contains(&(&*first.system, &*name));
+                if !is_anothers && is_free(&name, known)? {
+                    break name;
+                }
                 free += 1;
             }
-            named(free)
         };
         let there = known.entry(name.clone()).or_default();
         let before = there.len();
@@ -170,5 +188,39 @@ mod tests {
         assert_eq!(ids, ["mine/1/1", "mine/1/3", "mine/2/1", "mine/2/3", "mine/3/1", "mine/2/5"]);
         let of_second = study.items.iter().filter(|item| item.conversation == "mine/2");
         assert_eq!(of_second.count(), 3);
+    }
+
+    /// A project with a conversation `mine/1`, and what comes of a further file.
+    fn beside_one(text: &str) -> (Imported, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("new");
+        let file = folder.path().join("chat.txt");
+        let add = |text: &str| {
+            std::fs::write(&file, text).expect("a file");
+            let read = read_transcripts(&file, Some("mine"), Some("Model")).expect("transcripts");
+            project.add_records(&read).expect("added")
+        };
+        add(&chat(&[&["Hi!", "Hello!"]]));
+        let done = add(text);
+        let study = project.study(Names::Own).expect("a study");
+        (done, study.items.into_iter().map(|item| item.id).collect())
+    }
+
+    #[test]
+    fn a_new_number_takes_no_other_conversations_of_the_file() {
+        let talk = |n: usize| format!("Chat Conversation {n}\nHuman: {n}?\nModel: {n}.\n");
+        let (done, ids) = beside_one(&(1..=4).map(talk).collect::<String>());
+        assert_eq!((done.added, done.renumbered), (4, 1));
+        assert_eq!(ids, ["mine/1/1", "mine/5/1", "mine/2/1", "mine/3/1", "mine/4/1"]);
+    }
+
+    #[test]
+    fn two_conversations_under_one_heading_number_stay_two() {
+        let text = "Chat Conversation 1\nHuman: Hi!\nModel: Hello!\n\
+                    Chat Conversation 1\nModel: Good day.\nHuman: Who is there?\nModel: I.\n";
+        let (done, ids) = beside_one(text);
+        assert_eq!((done.added, done.known, done.renumbered), (1, 1, 1));
+        assert_eq!(ids, ["mine/1/1", "mine/2/2"]);
     }
 }

@@ -37,6 +37,14 @@ impl Buckets {
         self.take_at(key, Instant::now())
     }
 
+    /// Puts back a token that was taken for what turned out not to count.
+    pub fn give_back(&self, key: &str) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((level, _)) = all.get_mut(key) {
+            *level = (*level + 1.0).min(self.burst);
+        }
+    }
+
     fn take_at(&self, key: &str, now: Instant) -> Result<(), Duration> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let level = |(level, at): (f64, Instant)| {
@@ -74,5 +82,16 @@ mod tests {
         assert_eq!(take(900).expect_err("not yet").as_millis(), 100);
         assert!(take(1100).is_ok() && take(1200).is_err());
         assert!(buckets.take_at("b", start).is_ok());
+    }
+
+    #[test]
+    fn a_token_is_put_back() {
+        let buckets = Buckets::new(1.0, 1e-6);
+        buckets.give_back("a");
+        for _ in 0..3 {
+            assert!(buckets.take("a").is_ok());
+            buckets.give_back("a");
+        }
+        assert!(buckets.take("a").is_ok() && buckets.take("a").is_err());
     }
 }

@@ -27,9 +27,16 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, is_proxied: bool) -> String {
     key(asker(peer, headers, is_proxied))
 }
 
+/// Whether a request comes through a proxy on this machine, where `is_proxied` says that there is
+/// one. A proxy that neither sets nor adds to `X-Forwarded-For` hands on the client's own, so that
+/// [`client`] is whatever the client likes.
+pub fn is_forwarded(peer: IpAddr, is_proxied: bool) -> bool {
+    is_proxied && peer.to_canonical().is_loopback()
+}
+
 /// The address that asks.
 fn asker(peer: IpAddr, headers: &HeaderMap, is_proxied: bool) -> IpAddr {
-    if !is_proxied || !peer.to_canonical().is_loopback() {
+    if !is_forwarded(peer, is_proxied) {
         return peer;
     }
     let all = headers.get_all("x-forwarded-for").iter().next_back();
@@ -59,6 +66,13 @@ mod tests {
         assert_eq!(key("::ffff:10.0.0.1"), key("10.0.0.1"));
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_request_is_forwarded_by_a_proxy_on_this_machine() {
+        let forwarded = |peer: &str, is_proxied| is_forwarded(address(peer), is_proxied);
+        assert!(forwarded("127.0.0.1", true) && forwarded("::ffff:127.0.0.1", true));
+        assert!(!forwarded("127.0.0.1", false) && !forwarded("10.0.0.1", true));
     }
 
     #[test]

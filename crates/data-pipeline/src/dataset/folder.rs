@@ -266,7 +266,7 @@ fn set(
         skipped.retain(|skipped| !skipped.is_holder());
     }
     let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
-    FolderSet { path, entries, classes, skipped, notes, options, known }
+    FolderSet { path, entries, classes, skipped, notes, options, known, unlisted: 0 }
 }
 
 /// Opens a folder whose sub-folders are classes.

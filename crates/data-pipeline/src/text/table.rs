@@ -323,13 +323,16 @@ fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
     None
 }
 
-/// What stands between the cells of a CSV file, and how many lines above its names.
-fn separator(path: &Path) -> Result<(u8, u64), DataError> {
+/// What stands between the cells of a CSV file, and how many lines above its names. With `by_cr`,
+/// CR ends lines, and there is no LF.
+fn separator(path: &Path, by_cr: bool) -> Result<(u8, u64), DataError> {
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
     let (mut tally, mut above) = (Tally::default(), AboveNames::default());
-    while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
-        if let Some(delimiter) = above.pass(line) {
-            return Ok((delimiter, above.lines));
+    while let Some(text) = lines.next(&mut tally).map_err(of_first_line)? {
+        for line in text.split(|end| by_cr && end == '\r') {
+            if let Some(delimiter) = above.pass(line) {
+                return Ok((delimiter, above.lines));
+            }
         }
     }
     Ok((b',', above.lines))

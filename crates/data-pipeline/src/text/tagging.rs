@@ -24,8 +24,19 @@ pub struct TaggedSet {
     pub sentences: Vec<TaggedSentence>,
     /// The names of the tags: [`TaggedColumns::tags`], then `O` if it occurs, the others sorted.
     pub tags: Vec<String>,
+    /// The columns behind the words, where a file without tags has some.
+    pub further: Option<FurtherColumns>,
     /// What was left out, by reason.
     pub tally: Tally,
+}
+
+/// Columns that are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FurtherColumns {
+    /// How many there are in the first line that has some.
+    pub count: usize,
+    /// How they begin in that line, in at most 60 characters.
+    pub example: String,
 }
 
 /// Where words and tags stand in a line.
@@ -69,75 +80,124 @@ fn cells(text: &str) -> Vec<&str> {
     cells.filter(|cell| !cell.is_empty()).collect()
 }
 
+/// What a line of CoNLL-U is that has a number and no word of its own, if it is such a line. The
+/// numbers stand before the words: a range of them for a token whose words follow, one with a point
+/// for what is left unsaid. Where the numbers are read for words, all lines count.
+fn without_word(cells: &[&str], columns: &TaggedColumns) -> Option<&'static str> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let numbers = |mark: char| {
+        let pair = cells[0].split_once(mark);
+        pair.is_some_and(|(first, second)| is_number(first) && is_number(second))
+    };
+    if columns.word == 0 || cells.len() != 10 {
+        return None;
+    }
+    match (numbers('-'), numbers('.')) {
+        (true, _) => Some("a multiword token of CoNLL-U, whose words follow"),
+        (_, true) => Some("an empty node of CoNLL-U"),
+        _ => None,
+    }
+}
+
+/// Lines with their numbers, read at once: a pipe can be read only once.
+fn numbered(
+    path: &Path,
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<(u64, String)>, DataError> {
+    let mut lines = Lines::open(path, on_bad, LONGEST)?;
+    let mut all = Vec::new();
+    while let Some(line) = lines.next(tally)? {
+        let line = line.to_owned();
+        all.push((lines.number, line));
+    }
+    Ok(all)
+}
+
 /// What is certain of a file: how many columns its first word has, and the tags of all words.
 /// Lines that begin with `# ` may be comments and do not count.
-fn outline(
-    path: &Path,
-    columns: &TaggedColumns,
-) -> Result<(Option<usize>, BTreeSet<String>), DataError> {
-    let mut lines = Lines::open(path, OnBadInput::Skip, LONGEST)?;
-    let (mut tally, mut width) = (Tally::default(), None);
+fn outline(lines: &[(u64, String)], columns: &TaggedColumns) -> (Option<usize>, BTreeSet<String>) {
+    let mut width = None;
     let mut tags: BTreeSet<String> = columns.tags.iter().flatten().cloned().collect();
-    while let Some(line) = lines.next(&mut tally)? {
+    for (_, line) in lines {
         let Some(text) = of_word(line).filter(|text| !text.starts_with("# ")) else { continue };
         let cells = cells(text);
+        if without_word(&cells, columns).is_some() {
+            continue;
+        }
         width.get_or_insert(cells.len());
         let tag = cells.get(columns.tag.unwrap_or(cells.len() - 1));
         if let Some(tag) = tag.filter(|tag| !columns.untagged && !tags.contains(**tag)) {
             tags.insert((*tag).to_owned());
         }
     }
-    Ok((width, tags))
+    (width, tags)
 }
+
+const WORD_A_LINE: &str = "write a word a line, and a blank line behind each sentence";
 
 impl TaggedSet {
     /// Reads a file with a word a line, cells between tabs, in lines without any between spaces,
     /// and a line without words behind each sentence. Passed over are lines that begin with
     /// `-DOCSTART-`, and comments: lines that begin with `# ` and have other columns than the word
     /// before them (the first word of the file, if none is before them), or `=` for a third cell,
-    /// or at the beginning of a sentence a tag that is no word's.
+    /// or at the beginning of a sentence a tag that is no word's. Where the words stand behind
+    /// another column, multiword tokens (`1-2`) and empty nodes (`8.1`) of CoNLL-U are left out:
+    /// lines of ten cells.
     ///
     /// # Errors
     /// When the file cannot be read, and for lines with too few columns as asked. A sentence with
-    /// such a line is left out as a whole. So is all of a file without tags that has no blank line
-    /// between words and lines of unequally many columns: it has a sentence a line.
+    /// such a line is left out as a whole. So is all of a file without tags that seems to have a
+    /// sentence a line: one with lines of unequally many columns and no blank line between them,
+    /// or with further columns behind the only word of each sentence.
     pub fn read(
         path: &Path,
         columns: &TaggedColumns,
         on_bad: OnBadInput,
     ) -> Result<Self, DataError> {
         let mut tally = Tally::default();
-        let mut lines = Lines::open(path, on_bad, LONGEST)?;
+        let lines = numbered(path, on_bad, &mut tally)?;
+        let (mut width, mut known) = outline(&lines, columns);
+        let fault = |line: u64, fault: String, way_out: &'static str| {
+            let path = path.to_path_buf();
+            DataError::Line { path, line, fault, way_out }
+        };
         let mut found: Vec<(Vec<String>, Vec<String>)> = vec![];
         let (mut words, mut tags, mut spoilt) = (vec![], vec![], false);
-        let (mut width, all_tags) = outline(path, columns)?;
-        let (mut before, mut uneven) = (None, None);
-        loop {
-            let line = lines.next(&mut tally)?.map(str::to_owned);
-            let Some(text) = line.as_deref().and_then(of_word) else {
+        // Lines with words, those that cannot be read too: of this sentence, and of each.
+        let (mut height, mut heights): (usize, Vec<usize>) = (0, vec![]);
+        let (mut before, mut uneven): (Option<usize>, Option<DataError>) = (None, None);
+        // How many words have further columns behind them, and the line of the first.
+        let (mut followed, mut further): (usize, Option<(u64, FurtherColumns)>) = (0, None);
+        for line in lines.iter().map(Some).chain([None]) {
+            let word = line.and_then(|(number, line)| Some((*number, of_word(line)?)));
+            let Some((number, text)) = word else {
                 let sentence = (std::mem::take(&mut words), std::mem::take(&mut tags));
                 if !std::mem::take(&mut spoilt) && !sentence.0.is_empty() {
                     found.push(sentence);
                 }
-                if line.is_none() {
-                    break;
-                }
+                heights.extend(Some(std::mem::take(&mut height)).filter(|&height| height > 0));
                 continue;
             };
             let cells = cells(text);
+            if let Some(reason) = without_word(&cells, columns) {
+                tally.skip(reason);
+                continue;
+            }
             let tag = columns.tag.unwrap_or(cells.len() - 1);
-            let is_seen = || cells.get(tag).is_some_and(|tag| all_tags.contains(*tag));
+            let is_seen = || cells.get(tag).is_some_and(|tag| known.contains(*tag));
             let is_word = width == Some(cells.len())
                 && cells.get(2) != Some(&"=")
                 && (columns.untagged || !words.is_empty() || is_seen());
             if text.starts_with("# ") && !is_word {
                 continue;
             }
+            height += 1;
             let has_tag = columns.untagged || (tag != columns.word && tag < cells.len());
             if columns.word >= cells.len() || !has_tag {
                 let wanted = if columns.untagged { "a word" } else { "a word and its tag" };
-                let fault = format!("too few columns for {wanted}: {}", cells.len());
-                let error = lines.fault(fault, "mend it, or let bad input be skipped");
+                let few = format!("too few columns for {wanted}: {}", cells.len());
+                let error = fault(number, few, "mend it, or let bad input be skipped");
                 if !std::mem::replace(&mut spoilt, true) {
                     bad(error, on_bad, &mut tally, "a sentence with a line that cannot be read")?;
                 }
@@ -145,16 +205,41 @@ impl TaggedSet {
             }
             width = Some(cells.len());
             if let Some(before) = before.replace(cells.len()).filter(|&n| n != cells.len()) {
-                let fault = || format!("{} columns, and {before} above", cells.len());
-                let way_out = "write a word a line, and a blank line behind each sentence";
-                uneven.get_or_insert_with(|| lines.fault(fault(), way_out));
+                let other = || format!("{} columns, and {before} above", cells.len());
+                uneven.get_or_insert_with(|| fault(number, other(), WORD_A_LINE));
+            }
+            let behind = &cells[columns.word + 1..];
+            if columns.untagged && !behind.is_empty() {
+                followed += 1;
+                further.get_or_insert_with(|| (number, FurtherColumns::of(behind)));
             }
             words.push(cells[columns.word].to_owned());
-            tags.push(if columns.untagged { String::new() } else { cells[tag].to_owned() });
+            let tag = if columns.untagged { "" } else { cells[tag] };
+            if !known.contains(tag) {
+                known.insert(tag.to_owned());
+            }
+            tags.push(tag.to_owned());
         }
-        if let (true, [_], Some(error)) = (columns.untagged, &found[..], uneven) {
+        let is_single = heights.iter().all(|&height| height == 1) && followed == found.len();
+        let refused = match (uneven, &further) {
+            (Some(error), _) if heights.len() == 1 => Some(error),
+            (_, Some((line, further))) if is_single => {
+                let alone = format!(
+                    "of each sentence a single word would be read, in column {}, and not what \
+                     stands behind it, `{}`",
+                    columns.word + 1,
+                    further.example
+                );
+                let way_out = "write a word a line, and a blank line behind each sentence; if each \
+                               has a single word, leave out the further columns";
+                Some(fault(*line, alone, way_out))
+            }
+            _ => None,
+        };
+        if let (true, false, Some(error)) = (columns.untagged, found.is_empty(), refused) {
             bad(error, on_bad, &mut tally, "a file with a sentence a line")?;
             found.clear();
+            further = None;
         }
         let mut names = columns.tags.clone().unwrap_or_default();
         if !columns.untagged {
@@ -171,7 +256,21 @@ impl TaggedSet {
             TaggedSentence { words, tags }
         };
         let sentences = found.into_iter().map(sentence).collect();
-        Ok(Self { sentences, tags: names, tally })
+        let further = further.map(|(_, further)| further);
+        Ok(Self { sentences, tags: names, further, tally })
+    }
+}
+
+impl FurtherColumns {
+    /// What these cells are.
+    fn of(cells: &[&str]) -> Self {
+        const LONGEST: usize = 60;
+        let all = cells.join(" ");
+        let example = match all.chars().nth(LONGEST) {
+            None => all,
+            Some(_) => all.chars().take(LONGEST - 1).chain(['…']).collect(),
+        };
+        Self { count: cells.len(), example }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::folders::{picture, save, skipping};
 use data_pipeline::dataset::Samples;
-use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet, Summary};
 use std::path::Path;
 
 /// A folder `images` with five images, and a table beside it.
@@ -114,6 +114,8 @@ fn what_a_table_does_not_name_is_unlabelled_on_demand() {
     let expected = expected.map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!((pairs(&by_table), pairs(&by_both)), (expected.to_vec(), expected.to_vec()));
     assert_eq!(by_table.classes(), ["7", "10"], "sorted by number");
+    let summary = Summary::of(&by_both);
+    assert_eq!((summary.unlabeled, summary.unlisted), (2, 2));
     std::fs::rename(root.join("deep/5.jpg"), root.join("5.jpg")).unwrap();
     std::fs::remove_dir(root.join("deep")).unwrap();
     let by_folder = FolderSet::open(&root, &options).unwrap();

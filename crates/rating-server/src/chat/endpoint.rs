@@ -45,6 +45,12 @@ fn completions(url: &str) -> String {
     format!("{path}/chat/completions{query}")
 }
 
+/// Whether a response is what the control gives to these turns.
+pub(crate) fn is_generic(context: &[Turn], response: &str) -> bool {
+    let turns: Vec<String> = context.iter().map(|turn| turn.text.clone()).collect();
+    GenericBot.reply(&turns).is_ok_and(|reply| reply.text.trim() == response)
+}
+
 /// The control of `eval-ssa`.
 struct GenericBot;
 

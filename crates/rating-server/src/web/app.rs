@@ -37,6 +37,9 @@ impl Default for ServeOptions {
     }
 }
 
+/// How many times as many wrong passwords are borne of all who come through a proxy as of one.
+const TOGETHER: f64 = 10.0;
+
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) project: Project,
@@ -47,6 +50,9 @@ pub(crate) struct Shared {
     pub(crate) raters: Buckets,
     /// Attempts to log in, by address.
     pub(crate) logins: Buckets,
+    /// Wrong passwords that came through the proxy, all together: where it hands on the clients'
+    /// own `X-Forwarded-For`, addresses can be made up.
+    pub(crate) forwarded_logins: Buckets,
     /// Whether there is a proxy on this machine, which says who asks.
     pub(crate) is_proxied: bool,
     /// Passwords that are being checked; each takes memory.
@@ -75,6 +81,10 @@ impl Shared {
             url,
             raters: Buckets::new(options.limits.rater_burst, options.limits.rater_per_second),
             logins: Buckets::new(options.limits.login_burst, options.limits.logins_per_second),
+            forwarded_logins: Buckets::new(
+                TOGETHER * options.limits.login_burst,
+                TOGETHER * options.limits.logins_per_second,
+            ),
             is_proxied: options.public_url.is_some(),
             limits: options.limits.clone(),
             hashing: Semaphore::new(2),

@@ -7,9 +7,11 @@ pub struct Limits {
     pub rater_burst: f64,
     /// Requests of one rater in a second, in the long run.
     pub rater_per_second: f64,
-    /// Attempts to log in from one address (of IPv6, one network of 64 bits) at once.
+    /// Attempts to log in from one address (of IPv6, one network of 64 bits) at once; of all who
+    /// come through a proxy on this machine, ten times as many wrong passwords.
     pub login_burst: f64,
-    /// Attempts to log in from one address in a second, in the long run.
+    /// Attempts to log in from one address in a second, in the long run; of all who come through a
+    /// proxy, ten times as many wrong passwords.
     pub logins_per_second: f64,
     /// Connections at once.
     pub connections: usize,

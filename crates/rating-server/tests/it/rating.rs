@@ -191,3 +191,25 @@ fn votes_that_were_kept_can_be_deleted_later() {
     assert!(!study.admin(&cookie, "/admin/raters").text.contains(offered));
     project.check().expect("right counts");
 }
+
+/// Answers to items whose answer is known are no votes, and go with them.
+#[test]
+fn known_items_answers_that_were_kept_can_be_deleted_later() {
+    let settings = Settings { votes: 1, gold_every: 1, ..Settings::default() };
+    let study = Study::new(&settings, 1, 1);
+    let project = study.server.project();
+    project.add_items(&[gold(0, CheckKind::Gold)]).expect("a gold item");
+    let cookie = study.log_in();
+    let token = study.raters[0].token.clone();
+    let state = study.begin(&token);
+    let reply = study.rater(&token, "POST", "/api/answer", &answer(&state, "n", false));
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(project.status().expect("a status").votes, 0, "the gold item came first");
+    let path = format!("/admin/raters/{}", study.raters[0].rater);
+    let offered = "Delete all votes, too";
+    assert_eq!(study.form(&cookie, &path, "action=delete&sure=yes").status, 303);
+    assert!(study.admin(&cookie, "/admin/raters").text.contains(offered));
+    assert_eq!(study.form(&cookie, &path, "action=delete-all&sure=yes").status, 303);
+    assert!(!study.admin(&cookie, "/admin/raters").text.contains(offered));
+    project.check().expect("right counts");
+}

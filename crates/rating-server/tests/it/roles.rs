@@ -235,6 +235,36 @@ fn strangers_behind_a_proxy_lock_nobody_else_out() {
     }
 }
 
+/// A proxy that does not set the header hands on what the client made up.
+#[test]
+fn strangers_who_make_up_addresses_share_one_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("study.db");
+    let project = Project::create(&path, &Settings::default(), None).expect("a project");
+    project.set_password(PASSWORD).expect("a password");
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let public_url = Some("https://study.example.org".to_owned());
+    let mut options = ServeOptions { address, public_url, ..Default::default() };
+    options.limits.login_burst = 1.0;
+    options.limits.logins_per_second = 1e-6;
+    let server = serve(project, &options).expect("a server");
+    let log_in = |number: usize, password: &str| {
+        let from = format!("203.0.113.{number}");
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-forwarded-for", &*from),
+            ("host", "study.example.org"),
+        ];
+        let body = format!("password={}", password.replace(' ', "+"));
+        send(server.address(), "POST", "/admin/login", &headers, &body).status
+    };
+    // Right passwords do not count.
+    assert_eq!([101, 102, 103].map(|number| log_in(number, PASSWORD)), [303; 3]);
+    let tries: Vec<u16> = (1..=12).map(|number| log_in(number, "wrong")).collect();
+    assert_eq!(tries[..10], [403; 10]);
+    assert_eq!(tries[10..], [429; 2]);
+}
+
 #[test]
 fn one_rater_who_asks_too_often_holds_up_no_other() {
     let folder = tempfile::tempdir().expect("a folder");

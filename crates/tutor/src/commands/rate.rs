@@ -76,7 +76,7 @@ enum What {
         #[arg(long, default_value_t = 8642)]
         port: u16,
         /// URL of the server behind a proxy with TLS, as `https://study.example.org`; the proxy has
-        /// to add the client's address to `X-Forwarded-For`
+        /// to set `X-Forwarded-For`, or to add the client's address to it
         #[arg(long)]
         public_url: Option<String>,
     },
@@ -181,8 +181,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Ask(arguments) => ask::run(arguments),
         What::Chat { study, partner, conversations } => {
             let name = &partner.name;
-            let endpoint = partner.endpoint()?;
-            Project::open(study)?.offer_chats(name, &endpoint, *conversations)?;
+            let project = Project::open(study)?;
+            let endpoint = partner.endpoint(&project)?;
+            project.offer_chats(name, &endpoint, *conversations)?;
             let are = if *conversations == 1 { "is" } else { "are" };
             let conversations = counted(conversations, "conversation");
             say(&format!("{conversations} with {name} {are} wanted"))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::dialogues;
 use data_pipeline::dialog::{
     DialogFormat, DialogPart, DialogReadOptions, DialogSource, DialogSplit, Dialogs, MadeDialogs,
@@ -12,6 +12,10 @@ use data_pipeline::dialog::{
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::files;
 use serde::{Deserialize, Serialize};
+
+use super::pairs::vocabulary;
+use crate::run::began::{self, Began};
+use crate::run::processes;
 
 /// Where the conversations come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,18 +53,20 @@ pub(crate) enum Content {
 }
 
 impl Corpus {
-    /// Digests by what they are of, in the plural: of the texts of each part, or of the pairs.
-    pub(crate) fn digests(&self) -> BTreeMap<String, String> {
-        let of_part = |dialogs: &Dialogs, part: DialogPart| {
-            let digest = Digest::of_lines(dialogs.texts(part));
-            (format!("messages of the {} part", part.name()), digest.to_string())
-        };
+    /// Digests of what a run on them begins with: of the texts of each part, or of the pairs.
+    pub(crate) fn began(&self) -> Began {
+        let mut began = Began::default();
         match &self.content {
             Content::Messages(dialogs) => {
-                DialogPart::ALL.into_iter().map(|part| of_part(dialogs, part)).collect()
+                for part in DialogPart::ALL {
+                    let words = format!("messages of the {} part", part.name());
+                    let key = format!("{} messages", part.name());
+                    began.add(key, words, Digest::of_lines(dialogs.texts(part)));
+                }
             }
-            Content::Made(made) => [("pairs".to_owned(), made.digest().to_string())].into(),
+            Content::Made(made) => began.add("pairs", "pairs", made.digest()),
         }
+        began
     }
 }
 
@@ -86,6 +92,27 @@ impl CorpusConfig {
         };
         let about = with_skipped(about(&messages), skipped);
         Ok(Corpus { about, content: Content::Messages(Dialogs::new(messages, split)?) })
+    }
+
+    /// Refuses to go on with a run that an earlier version began on a corpus of ConvoKit: it named
+    /// the conversations otherwise, by which they are put into parts. Such a run has a vocabulary
+    /// and has not kept what it began with.
+    pub(crate) fn refuse_renamed(&self, run: &Path) -> Result<()> {
+        let CorpusConfig::Files { sources, .. } = self else { return Ok(()) };
+        if !sources.iter().any(|source| source.format == DialogFormat::Convokit) {
+            return Ok(());
+        }
+        let is_renamed = processes::from_first(|| {
+            let is_begun = vocabulary(run).join("tokenizer.json").is_file();
+            Ok(is_begun && !run.join(began::FILE).is_file())
+        })?;
+        ensure!(
+            !is_renamed,
+            "{} was begun by an earlier version, which named the conversations of ConvoKit \
+             otherwise: they would be in other parts now; begin anew with --fresh",
+            run.display()
+        );
+        Ok(())
     }
 
     /// Which files of messages are not there, a sentence each; none is read. `dir` is as for
@@ -174,5 +201,44 @@ mod tests {
         assert!(open(&file.display().to_string(), None).is_ok());
         let error = open("talk.txt", None).err().expect("no folder").to_string();
         assert!(error.contains("--data"), "{error}");
+    }
+
+    fn of_format(path: &Path, format: DialogFormat) -> CorpusConfig {
+        let sources = vec![DialogSource { path: path.into(), format, part: None }];
+        CorpusConfig::Files { sources, read: DialogReadOptions::default() }
+    }
+
+    #[test]
+    fn a_run_goes_on_with_the_messages_that_it_began_with() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, run) = (dir.path().join("talk.txt"), dir.path().join("run"));
+        std::fs::create_dir(&run).expect("made");
+        let config = of_format(&file, DialogFormat::Blocks);
+        let keep = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            let corpus = config.open(None, &DialogSplit::default()).expect("messages");
+            corpus.began().keep(&run, began::FILE)
+        };
+        keep("hello there\nhi you\n").expect("a beginning");
+        keep("hello there\nhi you\n").expect("the same");
+        // As many messages, of which the same becomes, in other words.
+        let error = keep("hello there\nhi all\n").expect_err("others").to_string();
+        assert!(error.contains("messages of the ") && error.contains("--fresh"), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_an_earlier_version_began_on_convokit_is_refused() {
+        let run = tempfile::tempdir().expect("a folder");
+        let run = run.path();
+        let convokit = of_format(Path::new("c.jsonl"), DialogFormat::Convokit);
+        let blocks = of_format(Path::new("c.txt"), DialogFormat::Blocks);
+        convokit.refuse_renamed(run).expect("nothing was begun");
+        std::fs::create_dir(vocabulary(run)).expect("made");
+        std::fs::write(vocabulary(run).join("tokenizer.json"), "{}").expect("written");
+        blocks.refuse_renamed(run).expect("no names have changed");
+        let error = convokit.refuse_renamed(run).expect_err("other names").to_string();
+        assert!(error.contains("--fresh"), "{error}");
+        std::fs::write(run.join(began::FILE), "{}").expect("written");
+        convokit.refuse_renamed(run).expect("this version began it");
     }
 }

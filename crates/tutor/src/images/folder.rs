@@ -15,6 +15,7 @@ use super::subset::Set;
 use crate::recipe::class_names::{absent, doubtful, refuse_missing};
 use crate::recipe::data;
 use crate::run::agreement;
+use crate::run::began;
 use crate::run::copies;
 use crate::run::files;
 use crate::run::measured::Overlap;
@@ -412,12 +413,9 @@ fn among(parts: &[(&str, Contents)], part: &str, other: &str) -> Vec<String> {
     found.map(|(id, _, _)| id.clone()).collect()
 }
 
-/// Where a run keeps which images of one's own it is about.
-const KEPT: &str = "images.json";
-
 /// The images that a run is about, by part; none where it is not about one's own.
 pub(crate) fn kept(run: &Path) -> Result<BTreeMap<String, Fingerprint>> {
-    Ok(files::found_before(&run.join(KEPT))?.unwrap_or_default())
+    Ok(files::found_before(&run.join(began::IMAGES))?.unwrap_or_default())
 }
 
 /// What images parts have.
@@ -462,7 +460,7 @@ pub(super) fn agree(parts: &[(&str, &ImageSamples)]) -> Result<()> {
 /// Keeps in the folder of a run which images each part has, or makes sure that they are those of an
 /// earlier process.
 pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
-    let path = run.join(KEPT);
+    let path = run.join(began::IMAGES);
     let now = fingerprints(parts)?;
     let earlier = files::once(&path, || Ok(now.clone()))?;
     let changes = changes(&now, &earlier);

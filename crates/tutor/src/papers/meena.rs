@@ -23,6 +23,7 @@ use crate::dialog::training::Network;
 use crate::recipe::head::Head;
 use crate::recipe::paths::{from_anywhere, utf8};
 use crate::recipe::{edit, row};
+use crate::run::began;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::note::note;
 use crate::run::seeds::Run;
@@ -167,12 +168,16 @@ impl Experiment for Meena {
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let recipe = &self.recipe;
         let corpus = self.corpus.as_ref().context("conversations are opened before the run")?;
-        if processes::group().is_some() {
-            agreement::on_data(&corpus.digests())?;
-        }
         let data = match &corpus.content {
-            Content::Messages(dialogs) => self.made_of(dialogs, run)?,
+            Content::Messages(dialogs) => {
+                recipe.data.refuse_renamed(run.dir)?;
+                corpus.began().keep(run.dir, began::FILE)?;
+                self.made_of(dialogs, run)?
+            }
             Content::Made(made) => {
+                if processes::group().is_some() {
+                    corpus.began().agree()?;
+                }
                 Facts::of(made).keep(run.dir, made.folder())?;
                 Prepared::of_made(made, run.dir)?
             }

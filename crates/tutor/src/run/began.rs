@@ -13,6 +13,15 @@ use super::{agreement, files, processes};
 /// The file in a run's folder, unless a kind of runs has one of another name.
 pub(crate) const FILE: &str = "began.json";
 
+/// That of runs on folders of images.
+pub(crate) const IMAGES: &str = "images.json";
+
+/// That of runs on files of texts, and of the weights they start from.
+pub(crate) const TEXTS: &str = "texts.json";
+
+/// That which says what paraphrases a run draws from.
+pub(crate) const PARAPHRASES: &str = "paraphrases.json";
+
 /// Digests of what a run depends on.
 #[derive(Default)]
 pub(crate) struct Began(BTreeMap<String, (String, Digest)>);
@@ -27,8 +36,13 @@ impl Began {
     /// Fails in all of several processes that run together unless all have the same. What is kept
     /// is looked at so anyway; this is for before something is trained that comes first.
     pub(crate) fn agree(&self) -> Result<()> {
-        let found = self.0.values().map(|(words, digest)| (words.clone(), digest.to_string()));
-        agreement::on_data(&found.collect())
+        let mut found = BTreeMap::<String, String>::new();
+        for (words, digest) in self.0.values() {
+            // Two may be called the same.
+            let digests = found.entry(words.clone()).or_default();
+            *digests = format!("{digests} {digest}").trim_start().to_owned();
+        }
+        agreement::on_data(&found)
     }
 
     /// Adds the tensors of a network under the key `weights`, and a line each of what else says

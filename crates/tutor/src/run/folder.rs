@@ -11,6 +11,7 @@ use report::FILE as RESULT;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use super::began;
 use super::cost::Spent;
 use super::files;
 use super::note::note;
@@ -112,9 +113,11 @@ impl RunFolder {
         files::keep(&self.dir.join(COST), &spent)
     }
 
-    /// Whether nothing was made in it yet.
+    /// Whether nothing was made in it yet: all that it holds says how and with what data it began.
     pub(crate) fn is_unused(&self) -> bool {
-        self._lock.is_some() && holds_only(&self.dir, &[RECIPE, STARTED, COST, atomic_file::LOCK])
+        let notes = [RECIPE, STARTED, COST, atomic_file::LOCK];
+        let began = [began::FILE, began::IMAGES, began::TEXTS, began::PARAPHRASES];
+        self._lock.is_some() && holds_only(&self.dir, &[&notes[..], &began].concat())
     }
 
     /// Removes it, and those above it below `out` that hold nothing else.

@@ -1,6 +1,6 @@
 //! Paraphrases of unlabelled texts, read from files of a paraphrase a line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail, ensure};
 use augment::rng::Rng;
 use augment::text::back_translation::accepted;
 use augment::text::paraphrase_sources::Sources;
-use augment::text::paraphrases::one_line;
+use augment::text::paraphrases::{STORE, one_line};
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{TextSet, clean};
 
-use crate::run::{agreement, files, processes};
+use crate::run::began::{Began, PARAPHRASES};
 
 /// The paraphrases of each text that has some.
 ///
@@ -44,9 +44,6 @@ pub(crate) struct Counts {
     pub(crate) unchanged: usize,
 }
 
-/// The file in a run's folder that says which paraphrases it draws from.
-const KEPT: &str = "paraphrases.json";
-
 /// Keeps in a run's folder which paraphrases it draws from, or makes sure that they are those that
 /// it began with; each is named by its path. Fails in all of several processes unless they have the
 /// same.
@@ -54,32 +51,14 @@ pub(crate) fn keep<'a>(
     dir: &Path,
     all: impl IntoIterator<Item = (&'a Path, &'a Paraphrased)>,
 ) -> Result<()> {
-    let all: Vec<(&Path, &Paraphrased)> = all.into_iter().collect();
-    // Each machine may have them in a folder of its own.
-    let found = all.iter().map(|(path, paraphrased)| {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        (format!("paraphrases in {name}"), paraphrased.digest.to_string())
-    });
-    agreement::on_data(&found.collect())?;
-    let file = dir.join(KEPT);
-    let before: Option<BTreeMap<String, String>> =
-        processes::from_first(|| files::found_before(&file))?;
-    let mut known = before.unwrap_or_default();
+    let mut began = Began::default();
     for (path, paraphrased) in all {
-        let digest = paraphrased.digest.to_string();
-        let old = known.insert(path.display().to_string(), digest.clone());
-        ensure!(
-            old.is_none_or(|old| old == digest),
-            "the paraphrases of {} are no longer those with which {} began: bring the old ones \
-             back, or begin anew with --fresh",
-            path.display(),
-            dir.display()
-        );
+        // Each machine may have them in a folder of its own.
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let words = format!("paraphrases in {name}");
+        began.add(path.display().to_string(), words, paraphrased.digest);
     }
-    if !known.is_empty() {
-        files::keep(&file, &known)?;
-    }
-    Ok(())
+    began.keep(dir, PARAPHRASES)
 }
 
 impl Paraphrased {
@@ -87,7 +66,7 @@ impl Paraphrased {
     pub(crate) fn read(path: &Path, texts: &TextSet) -> Result<Self> {
         let originals: Vec<&str> =
             texts.examples().iter().map(|example| &*example.texts.a).collect();
-        let sources = if path.is_dir() { Sources::of(path)? } else { None };
+        let sources = Sources::of(folder_of(path))?;
         let is_checked = sources.is_some();
         let cleaned = match sources {
             Some(sources) => as_made(&sources, texts, &originals)?,
@@ -123,7 +102,7 @@ impl Paraphrased {
         Ok(Self { of, digest: Digest::of_lines(told), is_checked })
     }
 
-    /// Whether a store said which texts the paraphrases were made of.
+    /// Whether a store that this version reads said which texts the paraphrases were made of.
     pub(crate) fn is_checked(&self) -> bool {
         self.is_checked
     }
@@ -199,6 +178,20 @@ fn as_made(sources: &Sources, texts: &TextSet, originals: &[&str]) -> Result<Opt
     )
 }
 
+/// Where the store lies that the paraphrases at a path were made from: in the folder, or beside the
+/// file.
+fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) }
+}
+
+/// What is missing beside the paraphrases at a path whose texts no store names.
+pub(crate) fn missing_store(path: &Path) -> String {
+    match folder_of(path).join(STORE).exists() {
+        true => format!("no {STORE} that this version reads"),
+        false => format!("no {STORE}"),
+    }
+}
+
 /// Characters of a text that an error shows at most.
 const BEGINS: usize = 60;
 
@@ -239,7 +232,7 @@ fn file_name(number: usize) -> String {
 mod tests {
     use augment::text::TextError;
     use augment::text::back_translation::{BackTranslation, Translator};
-    use augment::text::paraphrases::{Amount, Made, Paraphrases, STORE};
+    use augment::text::paraphrases::{Amount, Made, Paraphrases};
     use data_pipeline::text::{Example, Target, Texts};
 
     use super::*;
@@ -314,6 +307,13 @@ mod tests {
                 assert!(error.contains(told) && error.contains("another order"), "{error}");
             }
         }
+        // A file of the folder by its name: the store is beside it.
+        let file = folder.path().join("para_0.txt");
+        let read = Paraphrased::read(&file, &set(&texts)).expect("paraphrases");
+        assert!(read.is_checked());
+        let other = set(&[texts[0], texts[2], texts[1]]);
+        let error = Paraphrased::read(&file, &other).err().expect("others").to_string();
+        assert!(error.contains("is toy.txt/2, `the third"), "{error}");
         // An older store has no hash of each text.
         let path = folder.path().join(STORE);
         let store = fs::read_to_string(&path).expect("a store");
@@ -324,6 +324,14 @@ mod tests {
         let error = Paraphrased::read(folder.path(), &other).err().expect("others").to_string();
         assert!(error.contains("another order: make"), "{error}");
         assert_eq!(drawn(texts[0]).as_deref(), Some("THE FIRST LONG TEXT"));
+        // One of another version says nothing that is understood.
+        fs::write(&path, "{\"version\": 99}\n").expect("written");
+        assert!(!Paraphrased::read(folder.path(), &other).expect("unchecked").is_checked());
+        for path in [folder.path(), &file] {
+            assert_eq!(missing_store(path), "no paraphrases.jsonl that this version reads");
+        }
+        fs::remove_file(&path).expect("removed");
+        assert_eq!(missing_store(folder.path()), "no paraphrases.jsonl");
     }
 
     #[test]

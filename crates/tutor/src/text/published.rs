@@ -123,12 +123,24 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
 }
 
 /// Whether a network was made to encode a text as the mean of its tokens: it has
-/// sentence-transformers' `modules.json` beside it, or the catalogue says so.
+/// sentence-transformers' `modules.json` beside it, and no file that says otherwise of how tokens
+/// become one vector (`1_Pooling/config.json`), or the catalogue says so.
 pub(crate) fn is_sentence_encoder(checkpoint: &Checkpoint) -> bool {
     let Some(folder) = checkpoint.weights.source.parent() else { return false };
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    folder.join("modules.json").is_file()
+    let pooling = folder.join("1_Pooling/config.json");
+    (folder.join("modules.json").is_file()
+        // The mean is what sentence-transformers takes where nothing is said.
+        && read_json(&pooling, |json| Ok(pools_by_mean(json))).unwrap_or(true))
         || catalog::text_net(&name).is_some_and(|net| net.sentence_encoder)
+}
+
+/// Whether sentence-transformers takes the mean of the tokens by this configuration, and not, as
+/// for BAAI's bge, that of `[CLS]`, or the largest values.
+fn pools_by_mean(json: &Value) -> bool {
+    let is_on = |mode: &str| json[format!("pooling_mode_{mode}")].as_bool();
+    let others = ["cls_token", "max_tokens", "lasttoken", "weightedmean_tokens"];
+    is_on("mean_tokens").unwrap_or(true) && others.iter().all(|mode| is_on(mode) != Some(true))
 }
 
 /// Adds to what a run began with which network and tokenizer it starts from.
@@ -311,6 +323,13 @@ mod tests {
         std::fs::create_dir(dir.path().join("bert")).expect("a folder");
         std::fs::write(dir.path().join("bert/modules.json"), "[]").expect("written");
         assert!(is_one("bert"));
+        std::fs::create_dir(dir.path().join("bert/1_Pooling")).expect("a folder");
+        for (mean, cls) in [(true, false), (false, true), (true, true), (false, false)] {
+            let config = json!({"pooling_mode_mean_tokens": mean, "pooling_mode_cls_token": cls});
+            let file = dir.path().join("bert/1_Pooling/config.json");
+            std::fs::write(file, config.to_string()).expect("written");
+            assert_eq!(is_one("bert"), mean && !cls, "{config}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use torch::{BatchPart, Device};
 
 use super::texts::Document;
 use crate::recipe::faults::Faults;
-use crate::run::{files, pace, processes};
+use crate::run::{began, files, pace, processes};
 
 /// Running text in tokens.
 pub(crate) struct Tokens {
@@ -160,7 +160,7 @@ impl Tokens {
 /// Refuses other texts than those that the tokens in `dir` were made of. Where not all were made
 /// yet, nothing was learned from them, and they are made anew.
 fn same_texts(corpus: &Corpus, dir: &Path) -> Result<()> {
-    let file = dir.join("texts.json");
+    let file = dir.join(began::TEXTS);
     let now = corpus.fingerprint()?.to_string();
     let before: Option<String> = files::found_before(&file)?;
     if before.as_ref().is_some_and(|before| *before != now) {

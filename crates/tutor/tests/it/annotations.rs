@@ -48,7 +48,11 @@ pub(crate) fn new_sentences(dir: &Path, folder: &Path) {
     // Without tags, and with more words than there is room for.
     let text = "no\nfilms\nwas\ngood\n\n-DOCSTART-\n\nthe more\nfilms\nwas\nbad\n";
     fs::write(dir.join("new.txt"), text).expect("written");
-    run(dir, &["predict", run_dir, "new.txt", "--out", "new-tags.txt"]);
+    let called = call(dir, &["predict", run_dir, "new.txt", "--out", "new-tags.txt"]);
+    assert!(called.success, "{}", called.err);
+    let told =
+        "new.txt: column 1 holds the words; 1 further column, such as `more`, is passed over";
+    assert!(called.err.contains(told), "{}", called.err);
     let expected = "no O\nfilms B-FILM\nwas O\ngood B-GOOD\n\n\
                     the O\nfilms B-FILM\nwas O\nbad O\n\n";
     assert_eq!(read(&dir.join("new-tags.txt")), expected);
@@ -67,6 +71,7 @@ pub(crate) fn new_sentences(dir: &Path, folder: &Path) {
     for (file, text) in [
         ("empty.txt", "\n\n"),
         ("lines.txt", "The film was good.\nIt is not bad, no.\n"),
+        ("single.txt", "John lives in Berlin\n"),
         ("labels.csv", "id,label,confidence\n"),
     ] {
         fs::write(dir.join(file), text).expect("written");
@@ -77,6 +82,7 @@ pub(crate) fn new_sentences(dir: &Path, folder: &Path) {
         &[
             (&["empty.txt", "--out", "a.txt"], &["empty.txt has no sentence", "a word a line"]),
             (&["lines.txt", "--out", "a.txt"], &["lines.txt line 2: 5 columns", "a word a line"]),
+            (&["single.txt", "--out", "a.txt"], &["single.txt line 1", "`lives in Berlin`"]),
             (&["labels.csv", "--out", "a.txt"], &["labels.csv: a table has no words"]),
             (&["nowhere.txt", "--out", "a.txt"], &["nowhere.txt"]),
             (&["new.txt", "--out", "a.csv"], &["a.csv: the name must end in .txt"]),
@@ -99,7 +105,8 @@ pub(crate) fn new_sentences(dir: &Path, folder: &Path) {
     let network = folder.join("text/network.json");
     fs::rename(&network, dir.join("network.json")).expect("moved");
     let said = refused(dir, &["predict", run_dir, "new.txt", "--out", "a.txt"]);
-    assert!(said.contains("network.json is not there"), "{said}");
+    assert!(said.contains("network.json is not there: an earlier version"), "{said}");
+    assert!(said.contains("recipe.toml` trains a new one to predict by"), "{said}");
     fs::rename(dir.join("network.json"), &network).expect("moved");
     fs::rename(dir.join("away"), dir.join("electra_tf")).expect("moved");
 

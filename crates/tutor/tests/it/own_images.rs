@@ -184,11 +184,24 @@ fn pictures_beside_a_table_are_unlabelled_and_that_is_said() {
         assert!(plan.success, "{}", plan.err);
         plan.err
     };
-    let told = "pictures of . that tab.csv does not name are unlabelled; --unlabeled names others";
+    let told =
+        "52 pictures of . that tab.csv does not name are unlabelled; --unlabeled names others";
     let said = check(&[]);
     assert!(said.contains("4 labelled pictures") && said.contains(told), "{said}");
     let said = check(&["--unlabeled", "unlabeled"]);
     assert!(!said.contains("does not name are unlabelled"), "{said}");
+    // Rows without a label are named: there is nothing beside the table.
+    fs::remove_dir_all(dir.join("unlabeled")).expect("removed");
+    let without = |class: &str| -> String {
+        (0..8)
+            .filter(|i| ![1, 2].contains(i))
+            .map(|i| format!("labeled/{class}/{i}.png,\n"))
+            .collect()
+    };
+    let all = rows + &without("red") + &without("blue");
+    fs::write(dir.join("tab.csv"), format!("file,label\n{all}")).expect("written");
+    let said = check(&[]);
+    assert!(said.contains("12 unlabelled") && !said.contains("does not name"), "{said}");
 }
 
 #[test]

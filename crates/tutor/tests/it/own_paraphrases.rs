@@ -139,7 +139,10 @@ fn the_row_uda_learns_from_the_paraphrases_of_its_texts() {
     let other = fs::read_to_string(&file).expect("it").replace("FILM", "MOVIE");
     fs::write(&file, other).expect("written");
     let error = refused(dir, &strings(&run_of("recipe.toml", of_loud)));
-    assert!(error.contains("no longer those with which") && error.contains("/loud"), "{error}");
+    assert!(
+        error.contains("no longer those with which") && error.contains("paraphrases in loud"),
+        "{error}"
+    );
     planned_and_run(dir, &first, &all);
 }
 

@@ -298,6 +298,12 @@ fn chatbots_answer_contexts_and_become_systems() {
     assert!(noted.contains("1 response was cut off") && noted.contains("<think>"), "{noted}");
     let own = run(dir, &[&ask[..], &["GenericBot"]].concat());
     assert!(own.contains("GenericBot has responses to 500 contexts"), "{own}");
+    // The control under another name, as studies may have it, needs no address, either.
+    let control = "context,response\nDo you swim?,I don't know\nI ski.,ok\n";
+    fs::write(dir.join("control.csv"), control).expect("a file");
+    run(dir, &["rate", "import", "study.db", "control.csv", "--system", "control"]);
+    let said = run(dir, &[&ask[..], &["control"], &set].concat());
+    assert!(said.contains("control has a response to 1 context, which is new"), "{said}");
 }
 
 #[test]

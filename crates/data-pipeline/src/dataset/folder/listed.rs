@@ -87,10 +87,11 @@ pub(super) fn open(
         files.extend(rest.into_iter().map(|file| (file, None, false)));
     }
     let seen = parallel::map(files.len(), |i| content::look(&files[i].0.path, &options.decode));
-    let mut entries = Vec::with_capacity(files.len());
+    let (mut entries, mut unnamed) = (Vec::with_capacity(files.len()), 0);
     for ((Listed { path, id }, label, listed), content) in files.into_iter().zip(seen) {
         match content {
             Content::Image(header) => {
+                unnamed += usize::from(!listed);
                 entries.push(Entry { place: Place::File(path), id, label, header: Some(header) });
             }
             Content::Bad(fault) => skipped.push(Skipped::new(path, fault)),
@@ -112,6 +113,7 @@ pub(super) fn open(
         notes,
         options: options.clone(),
         known: Known::default(),
+        unlisted: unnamed,
     };
     set.checked(None)
 }

@@ -150,7 +150,7 @@ pub(super) fn open(
     let mut notes = super::listing::alike(&classes);
     notes.extend(label_notes);
     let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
-    FolderSet { path, entries, classes, skipped, notes, options, known }.checked(None)
+    FolderSet { path, entries, classes, skipped, notes, options, known, unlisted: 0 }.checked(None)
 }
 
 /// The rows of each file that have no encoded image. Fails if all have none.

@@ -101,6 +101,8 @@ pub struct FolderSet {
     pub(super) notes: Vec<String>,
     pub(super) options: FolderOptions,
     pub(super) known: Known,
+    /// How many images a table did not name when the set was opened.
+    pub(super) unlisted: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -334,6 +336,7 @@ impl FolderSet {
             notes: vec![],
             options: FolderOptions { labeled: false, ..self.options.clone() },
             known: Known::default(),
+            unlisted: self.unlisted,
         };
         (self.only(&with), Some(rest))
     }

@@ -47,6 +47,9 @@ pub struct Summary {
     pub count: usize,
     /// How many of them have no label.
     pub unlabeled: usize,
+    /// How many images no row of the table names that names the others; none without a table, or
+    /// where such images are passed over.
+    pub unlisted: usize,
     /// The classes in their order, each with its number of images.
     pub classes: Vec<(String, usize)>,
     /// Columns, upright.
@@ -94,6 +97,7 @@ impl Summary {
         Self {
             count: set.len(),
             unlabeled: set.len() - labeled,
+            unlisted: set.unlisted,
             classes,
             width: Side::of(headers.iter().map(|header| header.width).collect()),
             height: Side::of(headers.iter().map(|header| header.height).collect()),

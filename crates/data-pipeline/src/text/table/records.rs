@@ -1,10 +1,13 @@
 //! Records of a CSV file one after another, for tables that memory does not hold.
 
-use super::{STRAY_QUOTE, WAY_OUT, bad, csv_reader, of_first_line, separator, swallows_lines};
+use super::{
+    STRAY_QUOTE, WAY_OUT, bad, csv_reader, end_lines_by_lf, of_first_line, separator,
+    swallows_lines,
+};
 use crate::error::DataError;
 use crate::text::read::{NO_UTF8, OnBadInput, Tally, open};
 use csv::{ByteRecord, Reader, StringRecord};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The records of a CSV file with a first line of names, by the rules of [the module](super): all
@@ -71,11 +74,41 @@ impl Read for Kept {
     }
 }
 
+/// Whether CR alone ends the lines of a file: it has no LF. False where it cannot be read to its
+/// end, which whoever reads it tells.
+fn has_lines_by_cr(path: &Path) -> Result<bool, DataError> {
+    let (mut source, mut found) = (open(path)?, false);
+    loop {
+        let Ok(bytes) = source.fill_buf() else { return Ok(false) };
+        if bytes.is_empty() || bytes.contains(&b'\n') {
+            return Ok(found && bytes.is_empty());
+        }
+        found |= bytes.contains(&b'\r');
+        let count = bytes.len();
+        source.consume(count);
+    }
+}
+
+/// A file without any LF, with LF for each CR.
+struct ByLf(Box<dyn BufRead + Send>);
+
+impl Read for ByLf {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(to)?;
+        end_lines_by_lf(&mut to[..count]);
+        Ok(count)
+    }
+}
+
 impl CsvRecords {
     /// Opens a file whose records may have `longest` bytes.
     pub(crate) fn open(path: &Path, on_bad: OnBadInput, longest: usize) -> Result<Self, DataError> {
-        let (delimiter, above) = separator(path)?;
+        let by_cr = has_lines_by_cr(path)?;
+        let (delimiter, above) = separator(path, by_cr)?;
         let mut source = open(path)?;
+        if by_cr {
+            source = Box::new(BufReader::new(ByLf(source)));
+        }
         for _ in 0..above {
             source.skip_until(b'\n').map_err(DataError::io(path, "fetch it again"))?;
         }
@@ -224,6 +257,20 @@ mod tests {
         }
         assert_eq!(wanted.len(), 80);
         assert_eq!((found, &tally.skipped), (wanted, &whole.skipped));
+        // Lines that end by CR alone.
+        let text = "sep=;\r\rtext;n\ra, b, c;1\r\"in\rtwo\";2\r\rwide;3;3\rlast;4\r";
+        std::fs::write(&path, text).expect("written");
+        let mut whole = Tally::default();
+        let wanted = super::super::read(&path, &["text", "n"], OnBadInput::Skip, &mut whole);
+        let wanted: Vec<u64> = wanted.expect("rows").iter().map(|row| row.line).collect();
+        let mut records = CsvRecords::open(&path, OnBadInput::Skip, 1 << 20).expect("a file");
+        let (mut tally, mut found) = (Tally::default(), Vec::new());
+        while let Some((line, record)) = records.next(&mut tally).expect("a record") {
+            assert_eq!(record.len(), 2, "{record:?}");
+            found.push(line);
+        }
+        assert_eq!((&found[..1], &found[1..]), (&[3][..], &wanted[..]));
+        assert_eq!((wanted.len(), &tally.skipped), (3, &whole.skipped));
         // A quote that nothing closes, and a line that is too long.
         let text = format!("text\n\"open\n{}\n{long}\nlast\n", "fine\n".repeat(9_000));
         std::fs::write(&path, &text).expect("written");

@@ -108,6 +108,96 @@ fn a_sentence_a_line_is_no_word_a_line() {
     assert!(error.contains("line 2: too few columns for a word: 1"), "{error}");
 }
 
+/// The columns behind the words are told of, and what they seem to be is no sentence.
+#[test]
+fn what_stands_behind_the_words_of_a_file_without_tags_is_told_of() {
+    let columns = TaggedColumns { untagged: true, ..TaggedColumns::default() };
+    let refused = |text: &str| read(text, &columns, OnBadInput::Error).unwrap_err();
+    for text in ["John lives in Berlin\n", "\nJohn lives in Berlin\n\nMary sings in Rome\n"] {
+        let error = refused(text);
+        assert!(error.contains("a single word would be read, in column 1"), "{error}");
+        assert!(error.contains("`lives in Berlin`") && error.contains("blank line"), "{error}");
+        let set = read(text, &columns, OnBadInput::Skip).unwrap();
+        assert_eq!((set.sentences.len(), set.further), (0, None));
+        assert_eq!(set.tally.skipped["a file with a sentence a line"], 1);
+    }
+    let further = |text: &str| {
+        let set = read(text, &columns, OnBadInput::Error).unwrap();
+        set.further.map(|further| (further.count, further.example))
+    };
+    // Lines of equally many words may be words with further columns.
+    assert_eq!(further("It is good\nIt was bad\n"), Some((2, "is good".to_owned())));
+    assert_eq!(further("EU\nrejects VBZ B-VP\n\nx\n"), Some((2, "VBZ B-VP".to_owned())));
+    assert_eq!(further("one\ntwo\n\nthree\n"), None);
+    assert_eq!(further("one\n\nthree X\n"), Some((1, "X".to_owned())), "not all have some");
+    let (count, example) = further(&format!("a {}\n\nb\nc\n", "é ".repeat(99))).unwrap();
+    assert_eq!((count, example.chars().count()), (99, 60));
+    let set = read("a X O\n", &TaggedColumns::default(), OnBadInput::Error).unwrap();
+    assert_eq!((set.sentences.len(), set.further), (1, None), "there are tags");
+}
+
+#[test]
+fn a_spoilt_sentence_counts_as_one() {
+    let columns = TaggedColumns { word: 1, untagged: true, ..TaggedColumns::default() };
+    for text in ["1 a x\n2\n\n3 c\n", "1 a x\n2\n\n3 c y\n"] {
+        let set = read(text, &columns, OnBadInput::Skip).unwrap();
+        assert_eq!(set.sentences.len(), 1, "{text}");
+        assert_eq!(set.sentences[0].words, ["c"]);
+        assert_eq!(set.tally.skipped["a sentence with a line that cannot be read"], 1);
+        assert_eq!(set.tally.skipped.len(), 1);
+    }
+}
+
+#[test]
+fn lines_of_conll_u_without_a_word_of_their_own_are_left_out() {
+    let line = |number: &str, word: &str, tag: &str| {
+        format!("{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n")
+    };
+    let text = [
+        line("1-2", "du", "_"),
+        line("1", "de", "ADP"),
+        line("2", "le", "DET"),
+        line("2.1", "rien", "NOUN"),
+        line("3", "soir", "NOUN"),
+    ]
+    .concat();
+    let columns = TaggedColumns { word: 1, tag: Some(3), ..TaggedColumns::default() };
+    let untagged = TaggedColumns { word: 1, untagged: true, ..TaggedColumns::default() };
+    for columns in [&columns, &untagged] {
+        let set = read(&text, columns, OnBadInput::Error).unwrap();
+        assert_eq!(set.sentences[0].words, ["de", "le", "soir"]);
+        let left_out: Vec<_> = set.tally.left_out().collect();
+        let expected =
+            ["a multiword token of CoNLL-U, whose words follow", "an empty node of CoNLL-U"];
+        assert_eq!(left_out, expected.map(|reason| format!("{reason} (once)")));
+    }
+    assert_eq!(read(&text, &columns, OnBadInput::Error).unwrap().tags, ["ADP", "DET", "NOUN"]);
+    // Words of other files may look so.
+    let other = TaggedColumns { word: 1, ..TaggedColumns::default() };
+    let set = read("x 1-2 O\n1-2 y O\n", &other, OnBadInput::Error).unwrap();
+    assert_eq!(set.sentences[0].words, ["1-2", "y"]);
+    let numbers = TaggedColumns { tag: Some(3), ..TaggedColumns::default() };
+    let set = read(&text, &numbers, OnBadInput::Error).unwrap();
+    assert_eq!(set.sentences[0].words, ["1-2", "1", "2", "2.1", "3"]);
+}
+
+/// What a pipe gives is read once.
+#[cfg(unix)]
+#[test]
+fn words_with_tags_come_from_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success(), "mkfifo");
+    let writing = std::thread::spawn({
+        let path = path.clone();
+        move || fs::write(path, FILE)
+    });
+    let set = TaggedSet::read(&path, &TaggedColumns::default(), OnBadInput::Error).unwrap();
+    assert_eq!(set.sentences.len(), 2);
+    writing.join().unwrap().unwrap();
+}
+
 #[test]
 fn words_have_places() {
     let tokenizer = small(&["eu"]);

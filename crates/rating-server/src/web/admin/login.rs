@@ -14,8 +14,11 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use serde::Deserialize;
 use web_server::answer;
-use web_server::client::client;
+use web_server::client::{client, is_forwarded};
 use web_server::listen::Peer;
+
+/// The key of all who come through the proxy.
+const ALL: &str = "all";
 
 /// A hash that no password has, so that a project without one takes as long to refuse.
 const NONE: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -57,16 +60,24 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(Login { password }): Form<Login>,
 ) -> Response {
-    if app.logins.take(&client(peer.ip(), &headers, app.is_proxied)).is_err() {
+    let too_many = || {
         let why = "Too many attempts. Wait a while, then try again.";
-        return form(&app, StatusCode::TOO_MANY_REQUESTS, Some(why));
+        form(&app, StatusCode::TOO_MANY_REQUESTS, Some(why))
+    };
+    if app.logins.take(&client(peer.ip(), &headers, app.is_proxied)).is_err() {
+        return too_many();
     }
     let Ok(_place) = app.hashing.acquire().await else { return Error::Closed.into_response() };
+    let is_forwarded = is_forwarded(peer.ip(), app.is_proxied);
+    if is_forwarded && app.forwarded_logins.take(ALL).is_err() {
+        return too_many();
+    }
     let right = blocking(&app, move |app| {
         let hash: Option<String> = app.project.store().read(|db| settings::get(db, "password"))?;
         Ok(password::verify(&password, hash.as_deref().unwrap_or(NONE)) && hash.is_some())
     });
     match right.await {
+        Ok(true) if is_forwarded => app.forwarded_logins.give_back(ALL),
         Ok(true) => {}
         Ok(false) => {
             let noted = app

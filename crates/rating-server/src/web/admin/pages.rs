@@ -135,9 +135,9 @@ pub(super) async fn raters(State(app): State<App>, session: Session) -> Response
 fn row(rater: &RaterInfo, session: &Session) -> Markup {
     let name = if rater.label.is_empty() { &rater.key } else { &rater.label };
     let is_deleted = rater.state == "deleted";
-    let leaves = rater.votes > 0 || rater.skipped > 0 || rater.chats_done > 0;
+    let leaves = rater.seats > 0 || rater.chats_done > 0;
     let actions = match is_deleted {
-        // Whose votes were kept may want them gone, too.
+        // Whose votes and other answers were kept may want them gone, too.
         true if leaves => vec![("delete-all", "Delete all votes, too")],
         true => vec![],
         false => vec![

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let name = &args.partner.name;
     let project = Project::open(&args.study)?;
-    let endpoint = args.partner.endpoint()?;
+    let endpoint = args.partner.endpoint(&project)?;
     let opening = args.opening.as_deref();
     let outcome = project.ask(name, &endpoint, &contexts, opening, &mut progress("contexts"));
     let asked = asked(outcome, &endpoint)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rating_server::{Asking, Endpoint, Error};
+use rating_server::{Asking, Endpoint, Error, Project};
 
 use crate::run::note::note;
 
@@ -18,7 +18,8 @@ pub(super) struct Partner {
     pub(super) name: String,
     /// URL of the chatbot: with --model, of an OpenAI-compatible server, as http://HOST/v1; without
     /// --model, one that answers a POST of `{"turns": [...]}` with `{"reply": "..."}`. Only the
-    /// control GenericBot, which replies by itself, needs none
+    /// control GenericBot, which replies by itself, needs none; nor does one that the study has
+    /// under another name
     #[arg(long)]
     url: Option<String>,
     /// Name of the model at that server
@@ -30,13 +31,16 @@ pub(super) struct Partner {
 }
 
 impl Partner {
-    /// How it is reached. Fails without a URL, unless it is the control.
-    pub(super) fn endpoint(&self) -> Result<Endpoint> {
+    /// How it is reached. Fails without a URL, unless it is the control: by its name, or as the
+    /// study has it, since earlier versions took that for every name without a URL.
+    pub(super) fn endpoint(&self, project: &Project) -> Result<Endpoint> {
         let key_variable = self.key_variable.clone();
         Ok(match (self.url.clone(), self.model.clone()) {
             (Some(url), Some(model)) => Endpoint::OpenAi { url, model, key_variable },
             (Some(url), None) => Endpoint::Http { url },
-            (None, _) if self.name == GENERIC_BOT => Endpoint::GenericBot,
+            (None, _) if self.name == GENERIC_BOT || project.is_control(&self.name)? => {
+                Endpoint::GenericBot
+            }
             (None, _) => bail!(
                 "{}: name the chatbot's address by --url; only the control {GENERIC_BOT} needs none",
                 self.name

@@ -39,6 +39,20 @@ pub(super) fn keep<T: Serialize>(start: &Start, task: T, run: &Path) -> Result<(
     files::keep(&folder.join(FILE), &Kept { encoder, task })
 }
 
+/// That a run has not kept a file, and what helps. What is finished is not gone on with, and where
+/// it has not kept the file, an earlier version made it.
+fn missing(file: &Path, run: &Path) -> String {
+    let file = file.display();
+    match run.join(report::FILE).exists() {
+        true => format!(
+            "{file} is not there: an earlier version made this run and did not keep it; `tutor run \
+             {}` trains a new one to predict by",
+            run.join("recipe.toml").display()
+        ),
+        false => format!("{file} is not there: run the same command again"),
+    }
+}
+
 /// A network of a run that is opened again, without its tensors yet.
 pub(super) struct Reopened<T> {
     pub(super) tokenizer: Tokenizer,
@@ -61,9 +75,8 @@ impl<T: DeserializeOwned> Reopened<T> {
         let run = seed.parent().context("a seed's folder lies in that of its run")?;
         let folder = folder(run);
         let kept = folder.join(FILE);
-        let Kept { encoder, task } = files::found_before(&kept)?.with_context(|| {
-            format!("{} is not there: run the same command again", kept.display())
-        })?;
+        let Kept { encoder, task } =
+            files::found_before(&kept)?.with_context(|| missing(&kept, run))?;
         let tokenizer = Tokenizer::open(&predictor::Kept::vocabulary(&folder))?;
         Ok(Self { tokenizer, task, encoder, file })
     }

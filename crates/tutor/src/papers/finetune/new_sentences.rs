@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use data_pipeline::text::{TaggedColumns, TaggedSet};
+use data_pipeline::text::{FurtherColumns, TaggedColumns, TaggedSet};
 use electra::heads::Tagger;
+use metrics::words::counted;
 use torch::precision::autocast;
 
 use super::kept::Reopened;
@@ -63,6 +64,7 @@ impl Annotator for NewSentences {
             file.display(),
             notes.iter().map(|note| format!("; {note}")).collect::<String>()
         );
+        notes.extend(set.further.as_ref().map(|further| passed_over(file, word, further)));
         let Reopened { tokenizer, task: KeptTags { tags }, .. } = &self.network;
         let sentences = Sentences::encode(set, self.config.longest, tokenizer)?;
         notes.extend(sentences.without_room(file, tags));
@@ -76,6 +78,18 @@ impl Annotator for NewSentences {
         atomic_file::write(out, text.as_bytes())?;
         Ok(Annotated { count: found.len(), notes })
     }
+}
+
+/// What is said of the columns behind that of the words.
+fn passed_over(file: &Path, word: usize, further: &FurtherColumns) -> String {
+    let FurtherColumns { count, example } = further;
+    format!(
+        "{}: column {} holds the words; {}, such as `{example}`, {} passed over",
+        file.file_name().unwrap_or_default().to_string_lossy(),
+        word + 1,
+        counted(count, "further column"),
+        if *count == 1 { "is" } else { "are" }
+    )
 }
 
 /// A word a line as it stands in its file, with its tag, and a blank line behind each sentence.
@@ -112,5 +126,17 @@ mod tests {
         let tags = ["O", "B-LOC"].map(str::to_owned);
         let text = written(&set, &tags, &[vec![1, 0], vec![0]]);
         assert_eq!(text, "New York\tB-LOC\nis O\n\na\u{a0}b O\n\n");
+    }
+
+    #[test]
+    fn columns_that_are_passed_over_are_told_of() {
+        let told = |count, example: &str| {
+            let further = FurtherColumns { count, example: example.to_owned() };
+            passed_over(Path::new("new/s.txt"), 0, &further)
+        };
+        let expected = "s.txt: column 1 holds the words; 3 further columns, such as `lives in \
+                        Berlin`, are passed over";
+        assert_eq!(told(3, "lives in Berlin"), expected);
+        assert!(told(1, "NN").ends_with("1 further column, such as `NN`, is passed over"));
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn data_line(
 /// Where the unlabelled pictures come from that no option names: those beside the ones that a table
 /// of labels names.
 pub(super) fn unlisted_line(given: &Given, labeled: &Summary) -> Option<String> {
-    if given.unlabeled.is_some() || labeled.unlabeled == 0 {
+    if given.unlabeled.is_some() || labeled.unlisted == 0 {
         return None;
     }
     let named = &given.labeled;
@@ -56,9 +56,11 @@ pub(super) fn unlisted_line(given: &Given, labeled: &Summary) -> Option<String> 
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     Some(format!(
-        "pictures of {} that {} does not name are unlabelled; --unlabeled names others",
+        "{} of {} that {} does not name {} unlabelled; --unlabeled names others",
+        counted(labeled.unlisted, "picture"),
         folder.display(),
-        table.display()
+        table.display(),
+        if labeled.unlisted == 1 { "is" } else { "are" }
     ))
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
-use augment::text::paraphrases::STORE;
 use data_pipeline::dataset::{Samples, fingerprint};
 use data_pipeline::digest::Digest;
 use data_pipeline::error::DataError;
@@ -15,13 +14,10 @@ use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
 use super::shared::{among, refuse_same_file, refuse_shared, shared};
 use crate::recipe::class_names::{absent, doubtful, refuse_alike, refuse_missing};
-use crate::run::began::Began;
+use crate::run::began::{Began, TEXTS};
 use crate::run::copies;
 use crate::text::open_texts::unit;
 use crate::text::paraphrased::{self, Paraphrased};
-
-/// The file in a run's folder that says which texts and weights it began with.
-pub(super) const KEPT: &str = "texts.json";
 
 /// The parts, read.
 pub(super) struct Parts {
@@ -142,8 +138,9 @@ impl Parts {
                 let read = paraphrases_of(texts, path, &unlabeled)?;
                 if !read.is_checked() {
                     notes.push(format!(
-                        "no {STORE} lies with the paraphrases of {}, and so line i of them was \
-                         taken for a paraphrase of text i of {} without a check",
+                        "{} lies with the paraphrases of {}, and so line i of them was taken for \
+                         a paraphrase of text i of {} without a check",
+                        paraphrased::missing_store(path),
                         path.display(),
                         texts.name()
                     ));
@@ -214,7 +211,7 @@ impl Parts {
                 .collect();
             began.add(name, format!("{name} texts"), Digest::of(told.as_bytes()));
         }
-        began.keep(dir, KEPT)?;
+        began.keep(dir, TEXTS)?;
         paraphrased::keep(dir, paraphrases.zip(self.paraphrased.as_deref()))
     }
 }
@@ -420,7 +417,8 @@ mod tests {
             config.anchor(Some(dir.path())).expect("paths");
             Parts::open(&config, None)
         };
-        let fault = |test, unlabeled| open(test, unlabeled, false).err().expect("refused");
+        let fault =
+            |test: &str, unlabeled: &str| open(test, unlabeled, false).err().expect("refused");
         open("other.csv", "", false).expect("parts");
         for test in ["validation.csv", "link.csv"] {
             let error = fault(test, "").to_string();
@@ -434,6 +432,13 @@ mod tests {
         // Another column is no way out where --text-column names it for all tables.
         let error = fault("Column.csv", "").to_string();
         assert!(error.contains("no column `t` among y, T") && error.contains("rename"), "{error}");
+        // All its texts would be left out.
+        for (test, bare) in [("other.csv", "other.csv"), ("other.csv", "link.csv")] {
+            let error = fault(test, &format!("unlabeled = \"{bare}\"")).to_string();
+            let part = if bare == test { "test" } else { "validation" };
+            let told = format!("the {part} part is the file of unlabelled texts itself");
+            assert!(error.contains(&told), "{error}");
+        }
         write("lines.jsonl", "{\"words\": \"six\"}\n");
         let error = fault("other.csv", "unlabeled = \"lines.jsonl\"").to_string();
         assert!(error.contains("no column `t` among words") && error.contains("rename"), "{error}");

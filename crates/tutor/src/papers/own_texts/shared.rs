@@ -23,6 +23,14 @@ pub(super) fn refuse_same_file(config: &DataConfig) -> Result<()> {
             "the {name} part is the table of labelled texts itself ({}): name another one",
             config.text.display()
         );
+        if let Some(unlabeled) = &config.unlabeled {
+            ensure!(
+                !is(path, unlabeled),
+                "the {name} part is the file of unlabelled texts itself ({}), and what is measured \
+                 on must not be learned from: name another one, or leave one of the two out",
+                unlabeled.display()
+            );
+        }
     }
     if let Some(validation) = &config.validation {
         ensure!(

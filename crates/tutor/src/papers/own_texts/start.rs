@@ -12,9 +12,9 @@ use electra::heads::ClassifierConfig;
 use electra::hub::{Checkpoint, Heads, Loaded};
 use torch::Device;
 
-use super::parts::{KEPT, Parts};
+use super::parts::Parts;
 use super::recipe::Recipe;
-use crate::run::began::Began;
+use crate::run::began::{Began, TEXTS};
 use crate::run::seeds::{self, Run};
 use crate::run::stage::Trained;
 use crate::text::classifier::TextClassifier;
@@ -52,7 +52,7 @@ impl Source {
                 let (checkpoint, tokenizer) = published::open(asked)?;
                 let mut began = Began::default();
                 published::add_to(&mut began, &checkpoint, &tokenizer);
-                began.keep(run.dir, KEPT)?;
+                began.keep(run.dir, TEXTS)?;
                 tokenizer.save(&Kept::vocabulary(&folder))?;
                 let (encoder, pad) = (checkpoint.config.encoder.clone(), checkpoint.config.pad);
                 let net = ClassifierConfig { encoder, pad, ..ClassifierConfig::default() };
