@@ -1,4 +1,5 @@
-//! `cargo xtask ci`: every check, the cheapest first, with a table of what each cost.
+//! `cargo xtask ci`: every check but the build with optimisations, the cheapest first, with a table
+//! of what each cost.
 
 use crate::workspace::{cargo, run};
 use crate::{golden, libtorch, tidy, workspace};

@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     transcripts: Vec<PathBuf>,
     /// Speaker in the transcripts whose turns are rated; by default the one named in the headings
-    #[arg(long, requires = "transcripts", conflicts_with = "from")]
+    #[arg(long, requires = "transcripts", conflicts_with_all = ["from", "rater"])]
     speaker: Option<String>,
     /// Tool whose exports the files are
     #[arg(long, value_name = "TOOL")]
