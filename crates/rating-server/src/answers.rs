@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::raters::Rater;
 use crate::seats;
 use crate::settings::Settings;
-use eval_ssa::{Choice, Item, Label, Pair};
+use crate::stored;
+use eval_ssa::{Choice, Label};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
@@ -298,7 +299,7 @@ fn outcome(seat: &Seat, state: &str) -> Result<Taken> {
     if seat.kind != "practice" {
         return Ok(if state == "late" { Taken::Late } else { Taken::Kept });
     }
-    let item = item(&seat.record)?;
+    let item = stored::item(&seat.record)?;
     let check = item.check.ok_or_else(|| Error::invalid("a practice item without an answer"))?;
     let label = match (seat.sensible, seat.specific) {
         (Some(true), Some(true)) => Label::Specific,
@@ -310,16 +311,6 @@ fn outcome(seat: &Seat, state: &str) -> Result<Taken> {
         expected: check.expected,
         explanation: check.explanation.unwrap_or_default(),
     })
-}
-
-/// An item as it is stored.
-pub(crate) fn item(record: &str) -> Result<Item> {
-    serde_json::from_str(record).map_err(|error| Error::Invalid(format!("stored item: {error}")))
-}
-
-/// A pair as it is stored.
-pub(crate) fn pair(record: &str) -> Result<Pair> {
-    serde_json::from_str(record).map_err(|error| Error::Invalid(format!("stored pair: {error}")))
 }
 
 /// A choice as it is stored.

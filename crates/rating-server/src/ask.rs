@@ -119,7 +119,7 @@ impl Project {
                 .optional()?)
         })?;
         let Some(record) = there else { return Ok(false) };
-        let there = crate::answers::item(&record)?;
+        let there = crate::stored::item(&record)?;
         if there.context == wanted.context {
             return Ok(true);
         }

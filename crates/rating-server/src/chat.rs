@@ -144,30 +144,6 @@ pub(crate) fn endpoint(db: &Connection, system: i64) -> Result<Endpoint> {
     serde_json::from_str(&text).map_err(|error| Error::Invalid(format!("chat partner: {error}")))
 }
 
-/// Whether a system is [`Endpoint::GenericBot`]: raters talk to it as that, or all its responses to
-/// fixed contexts are that control's.
-pub(crate) fn is_control(db: &Connection, name: &str) -> Result<bool> {
-    let system: Option<(i64, Option<String>)> = db
-        .prepare_cached("SELECT id, endpoint FROM system WHERE name = ?1")?
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((id, offered)) = system else { return Ok(false) };
-    if offered.is_some() {
-        return Ok(endpoint(db, id)? == Endpoint::GenericBot);
-    }
-    let mut statement =
-        db.prepare_cached("SELECT record FROM item WHERE system = ?1 AND kind = 'rate'")?;
-    let (mut rows, mut any) = (statement.query([id])?, false);
-    while let Some(row) = rows.next()? {
-        let item = crate::answers::item(&row.get::<_, String>(0)?)?;
-        if item.mode != Mode::Static || !endpoint::is_generic(&item.context, &item.response) {
-            return Ok(false);
-        }
-        any = true;
-    }
-    Ok(any)
-}
-
 fn done(db: &Connection, rater: &Rater) -> Result<i64> {
     Ok(db
         .prepare_cached("SELECT COUNT(*) FROM chat WHERE rater = ?1 AND state = 'done'")?

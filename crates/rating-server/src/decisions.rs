@@ -3,6 +3,7 @@
 use crate::answers;
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
+use crate::stored;
 use eval_ssa::{Adjudication, Ballot, Label, Required, Tally, Turn};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -98,7 +99,7 @@ pub(crate) fn undecided(
             continue;
         }
         let id: i64 = row.get(0)?;
-        let item = answers::item(&row.get::<_, String>(2)?)?;
+        let item = stored::item(&row.get::<_, String>(2)?)?;
         let mut comments =
             db.prepare_cached("SELECT comment FROM seat WHERE item = ?1 AND comment NOT NULL")?;
         list.push(Undecided {

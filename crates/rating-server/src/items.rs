@@ -1,10 +1,10 @@
 //! What is rated: items and pairs come in, systems get blind names.
 
-use crate::answers;
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
 use crate::settings;
+use crate::stored;
 use eval_ssa::{CheckKind, Item, Pair, System, Turn, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -247,10 +247,10 @@ fn are_same(kind: &str, one: &str, other: &str) -> Result<bool> {
         return Ok(true);
     }
     if kind == "pair" {
-        return Ok(tidied_pair(answers::pair(one)?) == tidied_pair(answers::pair(other)?));
+        return Ok(tidied_pair(stored::pair(one)?) == tidied_pair(stored::pair(other)?));
     }
     let joined = |record: &str| -> Result<Item> {
-        let mut item = tidied(answers::item(record)?);
+        let mut item = tidied(stored::item(record)?);
         if is_alone(&item) {
             item.conversation = named_by(&item.context);
         }

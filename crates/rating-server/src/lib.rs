@@ -37,6 +37,7 @@ mod backup;
 mod chat;
 #[cfg(test)]
 mod concurrency_tests;
+mod control;
 mod decisions;
 mod error;
 mod export;
@@ -57,6 +58,7 @@ mod seats;
 mod secret;
 mod settings;
 mod store;
+mod stored;
 mod talks;
 mod texts;
 mod view;

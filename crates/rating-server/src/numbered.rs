@@ -1,8 +1,8 @@
 //! Ids of responses whose file has none.
 
-use crate::answers;
 use crate::error::{Error, Result};
 use crate::items;
+use crate::stored;
 use eval_ssa::Item;
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
@@ -46,7 +46,7 @@ impl Numbers {
             let mut rows = found.query([&item.system])?;
             while let Some(row) = rows.next()? {
                 let (id, record): (String, String) = (row.get(0)?, row.get(1)?);
-                *known.there.entry(without_id(&answers::item(&record)?)?).or_default() += 1;
+                *known.there.entry(without_id(&stored::item(&record)?)?).or_default() += 1;
                 known.taken.insert(id);
             }
             self.systems.insert(item.system.clone(), known);

@@ -9,7 +9,7 @@ use crate::raters::{self, Deletion, Invitation, NewRater, RaterInfo};
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::texts::Texts;
-use crate::{backup, guideline, imported, password, seats, secret};
+use crate::{backup, control, guideline, imported, password, seats, secret};
 use eval_ssa::{Item, Judgment, Pair, Rating, System};
 use rusqlite::Connection;
 use std::path::Path;
@@ -221,7 +221,7 @@ impl Project {
     /// # Errors
     /// Those of the database.
     pub fn is_control(&self, system: &str) -> Result<bool> {
-        self.store.read(|db| chat::is_control(db, system))
+        self.store.read(|db| control::is_control(db, system))
     }
 
     /// Adds a rater. The token is shown this once.

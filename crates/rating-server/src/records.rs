@@ -8,6 +8,7 @@ use crate::items;
 use crate::project::Project;
 use crate::secret::keyed_name;
 use crate::settings;
+use crate::stored;
 use eval_ssa::{Answer, Item, Pair, Preference, Rating, Required, Study, System};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
     while let Some(row) = rows.next()? {
         let (key, kind, record): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
         if kind == "pair" {
-            let pair = items::tidied_pair(answers::pair(&record)?);
+            let pair = items::tidied_pair(stored::pair(&record)?);
             study.pairs.push(match names {
                 Names::Own => pair,
                 Names::Blind => Pair {
@@ -102,7 +103,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
                 },
             });
         } else {
-            own.push(items::tidied(answers::item(&record)?));
+            own.push(items::tidied(stored::item(&record)?));
             blind.push((key, named(row.get(2)?)));
         }
     }

@@ -1,8 +1,8 @@
 //! Responses to turns that their system has answered already.
 
-use crate::answers;
 use crate::error::Result;
 use crate::items;
+use crate::stored;
 use eval_ssa::Item;
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
@@ -31,7 +31,7 @@ impl Answered {
             )?;
             let mut rows = found.query([&item.system])?;
             while let Some(row) = rows.next()? {
-                known.insert(turns(&answers::item(&row.get::<_, String>(0)?)?));
+                known.insert(turns(&stored::item(&row.get::<_, String>(0)?)?));
             }
             self.systems.insert(item.system.clone(), known);
         }

@@ -1,8 +1,8 @@
 //! Numbers of conversations that come in as transcripts.
 
-use crate::answers;
 use crate::error::{Error, Result};
 use crate::items;
+use crate::stored;
 use eval_ssa::Item;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -64,8 +64,8 @@ fn said(item: &Item) -> Result<String> {
 }
 
 impl Talks {
-    /// The name of a conversation in the project, and whether anything in it is new there; `in_file`
-    /// are the systems and conversations of its file.
+    /// The name of a conversation in the project, and whether none of it was there; `in_file` are
+    /// the systems and conversations of its file.
     fn place(
         &mut self,
         db: &Connection,
@@ -110,7 +110,7 @@ impl Talks {
         let there = known.entry(name.clone()).or_default();
         let before = there.len();
         there.extend(talk);
-        Ok((name, there.len() > before))
+        Ok((name, before == 0))
     }
 
     fn of(&mut self, db: &Connection, system: &str) -> Result<&mut BTreeMap<String, Talk>> {
@@ -122,7 +122,7 @@ impl Talks {
             )?;
             let mut rows = found.query([system])?;
             while let Some(row) = rows.next()? {
-                let item = answers::item(&row.get::<_, String>(0)?)?;
+                let item = stored::item(&row.get::<_, String>(0)?)?;
                 known.entry(item.conversation.clone()).or_default().insert(item.turn, said(&item)?);
             }
             self.systems.insert(system.to_owned(), known);

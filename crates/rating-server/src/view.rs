@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::raters::Rater;
 use crate::seats::{self, Next};
 use crate::settings::Settings;
+use crate::stored;
 use crate::{chat, guideline};
 use eval_ssa::{Label, Turn};
 use rusqlite::Connection;
@@ -163,12 +164,12 @@ pub(crate) fn shown(
 
 fn texts(seat: &Seat) -> Result<(Vec<Turn>, Vec<String>)> {
     if seat.kind == "pair" {
-        let pair = answers::pair(&seat.record)?;
+        let pair = stored::pair(&seat.record)?;
         let [first, second] = pair.responses;
         let sides = if seat.flipped { vec![second, first] } else { vec![first, second] };
         return Ok((pair.context, sides));
     }
-    let item = answers::item(&seat.record)?;
+    let item = stored::item(&seat.record)?;
     Ok((item.context, vec![item.response]))
 }
 

@@ -203,7 +203,9 @@ mod tests {
                         return vec![given];
                     }
                     let others = members.into_iter().filter(|member| member.as_str() != but);
-                    others.map(|member| [&given[..], &[member.clone()]].concat()).collect()
+                    others
+                        .map(|member| [&given[..], std::slice::from_ref(member)].concat())
+                        .collect()
                 })
                 .collect();
         }

@@ -22,6 +22,7 @@ use report::Document;
 use super::{ranges, say};
 use crate::papers::ssa::study;
 use crate::run::note::note;
+use import::known_already;
 use input::{Partner, text};
 
 /// What is done with a study.
@@ -347,15 +348,6 @@ fn unusable(file: &Path) -> String {
 
 fn shown_once(password: &str) -> String {
     format!("The researcher's password, shown this once: {password}")
-}
-
-/// How many records were known before, if any.
-fn known_already(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => ", 1 was there already".to_owned(),
-        _ => format!(", {count} were there already"),
-    }
 }
 
 /// Writes the page and, beside it, the same as Markdown and the numbers as JSON.

@@ -29,7 +29,7 @@ use crate::run::note::note;
 use crate::run::seeds::Run;
 use crate::run::stage::Trained;
 use crate::run::{agreement, files, interrupt, processes};
-use made::{Facts, Stated};
+use made::{PairsInfo, Stated};
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "meena", read };
@@ -138,7 +138,7 @@ impl Experiment for Meena {
         }
         let opened = self.recipe.data.open(dir, &self.recipe.split)?;
         if let Content::Made(made) = &opened.content {
-            let facts = Facts::of(made);
+            let facts = PairsInfo::of(made);
             stated.compare(&facts, made.folder())?;
             note(&format!("data.path: {}", facts.in_words(made)));
         }
@@ -156,7 +156,7 @@ impl Experiment for Meena {
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         let corpus = self.recipe.data.open(dir, &self.recipe.split)?;
         if let (Content::Made(made), Some(stated)) = (&corpus.content, &self.stated) {
-            let facts = Facts::of(made);
+            let facts = PairsInfo::of(made);
             stated.compare(&facts, made.folder())?;
             facts.fill(&mut self.recipe);
             self.recipe.check(&self.head.name)?;
@@ -178,7 +178,7 @@ impl Experiment for Meena {
                 if processes::group().is_some() {
                     corpus.began().agree()?;
                 }
-                Facts::of(made).keep(run.dir, made.folder())?;
+                PairsInfo::of(made).keep(run.dir, made.folder())?;
                 Prepared::of_made(made, run.dir)?
             }
         };
@@ -204,7 +204,7 @@ impl Experiment for Meena {
         let run = seed.parent().unwrap_or(Path::new("."));
         let mut recipe = self.recipe.clone();
         if self.stated.is_some() {
-            Facts::kept(run)?.fill(&mut recipe);
+            PairsInfo::kept(run)?.fill(&mut recipe);
         }
         let rows = recipe.trainings()?;
         let name = match model {

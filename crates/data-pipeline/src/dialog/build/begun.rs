@@ -1,6 +1,6 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
-use super::DialogBuildOptions;
+use super::options::DialogBuildOptions;
 use crate::dialog::part::DialogPart;
 use crate::dialog::read::NamedFile;
 use crate::dialog::tokenizer::DialogTokenizer;

@@ -27,7 +27,7 @@ pub(crate) struct Columns {
     group: usize,
 }
 
-/// The cells of a row; numbers, truth values and dates (`2024-02-29`) are written out, null is none.
+/// The cells of a row; numbers, truth values, dates (`2024-02-29`) are written out, null is none.
 pub(crate) type Row = Vec<Option<String>>;
 
 /// The names of the columns of a Parquet file.

@@ -7,7 +7,6 @@ use metrics::words::counted;
 use rating_server::{Project, Records, Tool, read_records, read_tool, read_transcripts};
 
 use super::super::say;
-use super::known_already;
 
 /// Which files are added to which study.
 #[derive(clap::Args)]
@@ -116,4 +115,13 @@ fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
         say(&format!("  {note}"))?;
     }
     Ok(())
+}
+
+/// How many records were known before, if any.
+pub(super) fn known_already(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", 1 was there already".to_owned(),
+        _ => format!(", {count} were there already"),
+    }
 }

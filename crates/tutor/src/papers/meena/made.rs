@@ -59,7 +59,7 @@ impl Stated {
     }
 
     /// Refuses pairs that are not as it was stated.
-    pub(super) fn compare(&self, facts: &Facts, folder: &Path) -> Result<()> {
+    pub(super) fn compare(&self, facts: &PairsInfo, folder: &Path) -> Result<()> {
         let folder = folder.display();
         if let Some(stated) = &self.vocabulary {
             ensure!(
@@ -86,7 +86,7 @@ impl Stated {
 
 /// What is known of pairs that were made; a run keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct PairsInfo {
     /// The digest of tokenizer and pairs.
     digest: String,
     /// Token ids of the vocabulary.
@@ -97,7 +97,7 @@ pub(super) struct Facts {
 
 const FILE: &str = "pairs.json";
 
-impl Facts {
+impl PairsInfo {
     pub(super) fn of(made: &MadeDialogs) -> Self {
         Self {
             digest: made.digest().to_string(),
@@ -167,7 +167,7 @@ mod tests {
         own.insert("filters".to_owned(), Table::new().into());
         stated.restore(&mut own);
         assert_eq!(own, whole);
-        let facts = |tokens, context| Facts {
+        let facts = |tokens, context| PairsInfo {
             digest: String::new(),
             tokens,
             filters: Filters::default(),

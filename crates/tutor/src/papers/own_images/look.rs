@@ -5,8 +5,6 @@ use std::path::Path;
 use data_pipeline::dataset::folder::Summary;
 use metrics::words::counted;
 
-use super::plan::Given;
-
 /// How many pictures of which parts there are, and what they are.
 pub(super) fn data_line(
     labeled: &Summary,
@@ -39,18 +37,21 @@ pub(super) fn data_line(
 }
 
 /// Where the unlabelled pictures come from that no option names: those beside the ones that a table
-/// of labels names.
-pub(super) fn unlisted_line(given: &Given, labeled: &Summary) -> Option<String> {
-    if given.unlabeled.is_some() || labeled.unlisted == 0 {
+/// of labels names. `named` is what holds the labelled ones, or the table of those, and `labels` a
+/// table beside them.
+pub(super) fn unlisted_line(
+    (named, labels): (&Path, Option<&Path>),
+    labeled: &Summary,
+) -> Option<String> {
+    if labeled.unlisted == 0 {
         return None;
     }
-    let named = &given.labeled;
     let is_table = || {
         let end = named.extension().unwrap_or_default().to_ascii_lowercase();
         named.is_file() && ["csv", "tsv", "jsonl", "ndjson"].iter().any(|known| end == *known)
     };
-    let (folder, table) = match &given.labels {
-        Some(table) => (named.as_path(), table),
+    let (folder, table) = match labels {
+        Some(table) => (named, table),
         None if is_table() => (named.parent().unwrap_or(Path::new("")), named),
         None => return None,
     };

@@ -203,7 +203,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
              taken (depth in the recipe)"
         ));
     }
-    lines.extend(unlisted_line(given, &labeled));
+    if given.unlabeled.is_none() {
+        lines.extend(unlisted_line((&given.labeled, given.labels.as_deref()), &labeled));
+    }
     lines.extend(alone_line(&labeled));
     if given.looks_only {
         lines.extend(doubtful(&counts, &given.class));
