@@ -1,6 +1,6 @@
 //! Which pseudo-labels a selection keeps, and their order.
 
-use super::{Function, SETTINGS, settings, settings_of};
+use super::function::{Function, SETTINGS, settings, settings_of};
 use data_pipeline::balance::{self, Rule, Selection};
 use datafusion::arrow::array::{ArrayRef, AsArray, UInt32Array, UInt64Array};
 use datafusion::arrow::datatypes::DataType;

@@ -1,6 +1,6 @@
 //! From the messages of a conversation to pairs of a context and a response.
 
-use super::{Function, failed, rows, rows_type, settings, settings_of};
+use super::function::{Function, failed, rows, rows_type, settings, settings_of};
 use crate::error::EngineError;
 use data_pipeline::dialog::{
     Checks, DialogPart, DialogSplit, DialogTokenizer, Dialogs, Filters, Message, SafetyWords,

@@ -1,6 +1,6 @@
 //! Texts that say the same.
 
-use super::{Function, SETTINGS, failed, rows, rows_type, settings, settings_of};
+use super::function::{Function, SETTINGS, failed, rows, rows_type, settings, settings_of};
 use data_pipeline::text::duplicates::{MinHash, Signature, exact_key};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StringBuilder,
