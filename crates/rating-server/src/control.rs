@@ -4,7 +4,7 @@ use crate::chat::endpoint::is_generic;
 use crate::chat::{self, Endpoint};
 use crate::error::Result;
 use crate::stored;
-use eval_ssa::Mode;
+use eval_ssa::{Item, Mode};
 use rusqlite::{Connection, OptionalExtension};
 
 /// Whether a system is [`Endpoint::GenericBot`]: raters talk to it as that, or all its responses to
@@ -18,15 +18,8 @@ pub(crate) fn is_control(db: &Connection, name: &str) -> Result<bool> {
     if offered.is_some() {
         return Ok(chat::endpoint(db, id)? == Endpoint::GenericBot);
     }
-    let mut statement =
-        db.prepare_cached("SELECT record FROM item WHERE system = ?1 AND kind = 'rate'")?;
-    let (mut rows, mut any) = (statement.query([id])?, false);
-    while let Some(row) = rows.next()? {
-        let item = stored::item(&row.get::<_, String>(0)?)?;
-        if item.mode != Mode::Static || !is_generic(&item.context, &item.response) {
-            return Ok(false);
-        }
-        any = true;
-    }
-    Ok(any)
+    let items = stored::items_of(db, name)?;
+    let is_its =
+        |item: &Item| item.mode == Mode::Static && is_generic(&item.context, &item.response);
+    Ok(!items.is_empty() && items.iter().all(is_its))
 }

@@ -24,16 +24,8 @@ impl Answered {
             return Ok(false);
         }
         if !self.systems.contains_key(&item.system) {
-            let mut known = HashSet::new();
-            let mut found = db.prepare_cached(
-                "SELECT record FROM item
-                 WHERE system = (SELECT id FROM system WHERE name = ?1) AND kind = 'rate'",
-            )?;
-            let mut rows = found.query([&item.system])?;
-            while let Some(row) = rows.next()? {
-                known.insert(turns(&stored::item(&row.get::<_, String>(0)?)?));
-            }
-            self.systems.insert(item.system.clone(), known);
+            let known = stored::items_of(db, &item.system)?;
+            self.systems.insert(item.system.clone(), known.iter().map(turns).collect());
         }
         Ok(self.systems[&item.system].contains(&turns(item)))
     }

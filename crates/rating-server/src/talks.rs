@@ -116,13 +116,7 @@ impl Talks {
     fn of(&mut self, db: &Connection, system: &str) -> Result<&mut BTreeMap<String, Talk>> {
         if !self.systems.contains_key(system) {
             let mut known: BTreeMap<String, Talk> = BTreeMap::new();
-            let mut found = db.prepare_cached(
-                "SELECT record FROM item
-                 WHERE system = (SELECT id FROM system WHERE name = ?1) AND kind = 'rate'",
-            )?;
-            let mut rows = found.query([system])?;
-            while let Some(row) = rows.next()? {
-                let item = stored::item(&row.get::<_, String>(0)?)?;
+            for item in stored::items_of(db, system)? {
                 known.entry(item.conversation.clone()).or_default().insert(item.turn, said(&item)?);
             }
             self.systems.insert(system.to_owned(), known);

@@ -443,25 +443,22 @@ fn changes(now: &Fingerprints, before: &Fingerprints) -> Vec<String> {
     changes
 }
 
-/// Fails in all of several processes that run together unless they have the same images, by their
-/// names, their labels and, where they are known, their contents.
-pub(super) fn agree(parts: &[(&str, &ImageSamples)]) -> Result<()> {
-    if processes::group().is_none() {
+/// Keeps in the folder of a run, if one is given, which images each part has, or makes sure that
+/// they are those of an earlier process. Fails in all of several processes that run together unless
+/// they have the same images, by their names, their labels and, where they are known, their
+/// contents.
+pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: Option<&Path>) -> Result<()> {
+    if run.is_none() && processes::group().is_none() {
         return Ok(());
     }
-    let own = fingerprints(parts)?;
+    let now = fingerprints(parts)?;
     let differs = |rank: usize, first: &Fingerprints| {
-        let changes = changes(&own, first).join("; ");
+        let changes = changes(&now, first).join("; ");
         Ok(format!("rank {rank} has other images than rank 0 ({changes})"))
     };
-    agreement::agree(&own, differs, agreement::SAME_DATA)
-}
-
-/// Keeps in the folder of a run which images each part has, or makes sure that they are those of an
-/// earlier process.
-pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
+    agreement::agree(&now, differs, agreement::SAME_DATA)?;
+    let Some(run) = run else { return Ok(()) };
     let path = run.join(began::IMAGES);
-    let now = fingerprints(parts)?;
     let earlier = files::once(&path, || Ok(now.clone()))?;
     let changes = changes(&now, &earlier);
     ensure!(

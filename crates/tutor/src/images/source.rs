@@ -262,11 +262,7 @@ impl ImageSource {
         ];
         let parts: Vec<(&str, &ImageSamples)> =
             parts.into_iter().filter_map(|(name, set)| Some((name, &**set?))).collect();
-        folder::agree(&parts)?;
-        match self.config {
-            DataConfig::Folder(_) => folder::keep(&parts, dir),
-            _ => Ok(()),
-        }
+        folder::keep(&parts, matches!(self.config, DataConfig::Folder(_)).then_some(dir))
     }
 
     /// The same images with other labels.

@@ -2,6 +2,7 @@
 //! experiment than its earlier ones.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -31,6 +32,17 @@ impl Began {
     /// `training examples`.
     pub(crate) fn add(&mut self, key: impl Into<String>, words: impl Into<String>, digest: Digest) {
         self.0.insert(key.into(), (words.into(), digest));
+    }
+
+    /// Adds samples, sentences or the like, one by one; as [`add`](Self::add).
+    pub(crate) fn add_each<T: Debug>(
+        &mut self,
+        key: impl Into<String>,
+        words: impl Into<String>,
+        all: impl IntoIterator<Item = T>,
+    ) {
+        let lines = all.into_iter().map(|one| format!("{one:?}"));
+        self.add(key, words, Digest::of_lines(lines));
     }
 
     /// Fails in all of several processes that run together unless all have the same. What is kept

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use data_pipeline::digest::Digest;
 use data_pipeline::text::read::all_lines;
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +53,7 @@ impl Parallel {
     /// Adds them to what a run began with.
     pub(crate) fn add_to(&self, began: &mut Began) {
         for Part { name, pairs } in [&self.train, &self.validation].into_iter().chain(&self.tests) {
-            let digest = Digest::of_lines(pairs.iter().map(|pair| format!("{pair:?}")));
-            began.add(name, format!("sentences of {name}"), digest);
+            began.add_each(name, format!("sentences of {name}"), pairs);
         }
     }
 }

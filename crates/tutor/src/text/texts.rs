@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::digest::Digest;
 use data_pipeline::text::{Example, Target, TextSet};
 
 use crate::run::began::Began;
@@ -33,12 +32,10 @@ impl Texts {
         for (name, set) in
             [("labelled", &self.labeled), ("unlabelled", &*self.unlabeled), ("test", &*self.test)]
         {
-            let examples = set.examples().iter().map(|example| format!("{example:?}"));
-            began.add(name, format!("{name} texts"), Digest::of_lines(examples));
+            began.add_each(name, format!("{name} texts"), set.examples());
         }
         let documents = self.running.iter().chain(&self.held_out);
-        let documents = Digest::of_lines(documents.map(|document| format!("{document:?}")));
-        began.add("running", "texts to pre-train on", documents);
+        began.add_each("running", "texts to pre-train on", documents);
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::digest::Digest;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, TextSet, Tokenizer};
 
 use super::recipe::{GlueMeasure, Recipe};
@@ -104,9 +103,8 @@ impl Labeled {
     /// Adds those of a task of GLUE to what a run began with.
     pub(super) fn add_to(&self, task: &str, began: &mut Began) {
         for (part, set) in [("training", &self.from), ("dev", &*self.test)] {
-            let examples = set.examples().iter().map(|example| format!("{example:?}"));
             let words = format!("{part} texts of {task}");
-            began.add(format!("{task} {part}"), words, Digest::of_lines(examples));
+            began.add_each(format!("{task} {part}"), words, set.examples());
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::digest::Digest;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, Target, TextSet, Tokenizer};
 use electra::heads::{Classifier, ClassifierConfig};
 use electra::{EncoderConfig, PackedSequences};
@@ -205,9 +204,8 @@ impl Benchmark for GlueTask {
     fn add_to(&self, began: &mut Began) {
         let dev = self.dev.iter().map(|(_, set)| set);
         for set in dev.chain(self.test.iter().map(|(_, _, set)| set)) {
-            let (name, examples) = (set.texts().name(), set.texts().examples());
-            let digest = Digest::of_lines(examples.iter().map(|example| format!("{example:?}")));
-            began.add(name, format!("examples of {name}"), digest);
+            let name = set.texts().name();
+            began.add_each(name, format!("examples of {name}"), set.texts().examples());
         }
     }
 
