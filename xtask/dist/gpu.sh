@@ -8,7 +8,7 @@
 # cifar-10-batches-bin; without it, what needs it is skipped.
 # A call ends after $SECONDS_A_CALL seconds (540) at the latest; call it again until it says
 # "all steps are done". A step that failed is not tried again, unless its line in steps.tsv is
-# deleted.
+# deleted; what was skipped is tried again in each call.
 #
 # Needs Python ($PYTHON, python3) with torch 2.11, whose libtorch the program is run with, and for
 # GPUs a CUDA build of it. Without a GPU its steps are skipped by name and the others run.
@@ -40,6 +40,20 @@ esac
 export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 tutor=$here/tutor
 gpu=$("$python" -c 'import torch; print(int(torch.cuda.is_available()))')
+if [ "$gpu" != 1 ]; then
+  gpu=0
+  if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
+    echo "error: nvidia-smi knows a GPU, and torch $version of $python cannot use it:" >&2
+    "$python" -c 'import torch; torch.zeros(1, device="cuda")' 2>&1 | tail -n 1 >&2
+    exit 1
+  fi
+fi
+if ! "$tutor" --version; then
+  echo "error: $tutor cannot be started (it needs glibc 2.35 or later)" >&2
+  exit 1
+fi
+# What an earlier call skipped may be possible now.
+sed -i '/	skipped	/d' "$table"
 
 left() { echo $((limit - $(date +%s) + began)); }
 
@@ -47,35 +61,45 @@ said() { grep -q "^$1	" "$table"; }
 
 note() { printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$table" && echo "$1: $2${3:+ ($3)}"; }
 
-# step NAME NEEDS COMMAND...: NEEDS is cpu, gpu, or data (a GPU and CIFAR-10).
-step() {
-  local name=$1 needs=$2 start code
-  shift 2
+# step NAME NEEDS COMMAND...: NEEDS is cpu, gpu, or data (a GPU and CIFAR-10). What it began goes on
+# in the next call.
+step() { attempt $((limit + 1)) "$@"; }
+
+# The same for what cannot go on: it has 300 seconds, and begins anew if the call ends before.
+short() { attempt 300 "$@"; }
+
+# attempt SECONDS NAME NEEDS COMMAND...
+attempt() {
+  local most=$1 name=$2 needs=$3 seconds start code
+  shift 3
   said "$name" && return
   if [ "$needs" != cpu ] && [ "$gpu" = 0 ]; then
     note "$name" skipped "no GPU"
     return
   fi
   if [ "$needs" = data ] && [ ! -d "$data/cifar-10-batches-bin" ]; then
-    # Not kept: the next call may have it.
-    echo "$name: skipped (no DATA with cifar-10-batches-bin)"
+    note "$name" skipped "no DATA with cifar-10-batches-bin"
     return
   fi
-  if [ "$(left)" -lt 20 ]; then
+  seconds=$(left)
+  if [ "$seconds" -lt 20 ]; then
     [ "$unfinished" = 1 ] || echo "$name and what follows: in the next call"
     unfinished=1
     return
   fi
+  [ "$seconds" -le "$most" ] || seconds=$most
   start=$(date +%s)
   # A run that is told to stop keeps its checkpoint.
-  timeout -k 15 -s INT "$(left)" bash -o pipefail -c '"$@"' "$name" "$@" >>"$out/$name.log" 2>&1
+  timeout -k 15 -s INT "$seconds" bash -o pipefail -c '"$@"' "$name" "$@" >>"$out/$name.log" 2>&1
   code=$?
   case $code in
     0) note "$name" passed "$(($(date +%s) - start)) s" ;;
     124 | 130 | 137)
-      if [ "$(left)" -lt 20 ]; then
+      if [ "$(left)" -lt 20 ] && [ "$seconds" -lt "$most" ]; then
         echo "$name: goes on in the next call"
         unfinished=1
+      elif [ "$(($(date +%s) - start))" -ge "$seconds" ]; then
+        note "$name" failed "no end within $seconds s, see $name.log"
       else
         note "$name" failed "stopped with status $code, see $name.log"
       fi
@@ -102,7 +126,7 @@ auto() {
 # to be near.
 resume() {
   local recipe="uda/digits --seeds 1 --rows none --threads 1 --set train.steps=3000" in=$out/resume/$1
-  local whole=$in/whole cut=$in/cut code
+  local whole=$in/whole cut=$in/cut run
   mkdir -p "$in"
   # Each part leaves a file when it is done, and is not done again in the next call.
   if [ ! -e "$in/whole.done" ]; then
@@ -111,13 +135,16 @@ resume() {
   fi
   if [ ! -e "$in/killed.done" ]; then
     rm -rf "$cut"
-    timeout -s KILL 8 "$tutor" run $recipe --device "$1" --out "$cut"
-    code=$?
-    case $code in
-      0) echo "it was over before it was killed"; return 1 ;;
-      124 | 137) touch "$in/killed.done" ;;
-      *) return $code ;;
-    esac
+    "$tutor" run $recipe --device "$1" --out "$cut" &
+    run=$!
+    # Killed as soon as there is a checkpoint.
+    until [ -d "$cut" ] && [ -n "$(find "$cut" -name '*.ckpt.safetensors' -print -quit)" ]; do
+      kill -0 "$run" 2>/dev/null || { wait "$run"; echo "it was over before it was killed"; return 1; }
+      sleep 0.1
+    done
+    kill -KILL "$run"
+    wait "$run" && { echo "it was over before it was killed"; return 1; }
+    touch "$in/killed.done"
   fi
   if [ ! -e "$in/again.done" ]; then
     "$tutor" run $recipe --device "$1" --out "$cut" 2>&1 | tee -a "$in/again.txt" || return
@@ -154,7 +181,7 @@ PY
 out_of_memory() {
   local said
   said=$("$tutor" run fixmatch/cifar10 --fresh --device cuda --data "$data" --out "$out/runs" \
-    --set net.width=64 --set train.batch=4096 --set train.steps=2 2>&1) && return 1
+    --set net.width=128 --set train.batch=4096 --set train.steps=2 2>&1) && return 1
   echo "$said"
   grep -q 'memory is full with train.batch 4096' <<<"$said" && grep -q 'train.batch=2048' <<<"$said"
 }
@@ -183,28 +210,36 @@ export -f machine auto resume near out_of_memory train peers measure
 unfinished=0
 device=cpu
 [ "$gpu" = 1 ] && device=cuda
+# What is looked at first where there is little time: whether the GPU computes the same, and how fast.
 step machine cpu machine
-step parity-cpu cpu "$tutor" parity --device cpu --json "$out/parity-cpu.json"
-step parity-cuda gpu "$tutor" parity --device cuda --json "$out/parity-cuda.json"
-step auto cpu auto
-for recipe in $("$tutor" list --names); do
-  step "quick-${recipe//\//-}" cpu "$tutor" run "$recipe" --quick --device $device --out "$out/quick"
-done
-step resume-cpu cpu resume cpu
-step resume-cuda gpu resume cuda
-step out-of-memory data out_of_memory
-step peers gpu peers
+short parity-cpu cpu "$tutor" parity --device cpu --json "$out/parity-cpu.json"
+short parity-cuda gpu "$tutor" parity --device cuda --json "$out/parity-cuda.json"
+short peers gpu peers
 # The same steps of ours, images on the GPU too; once more with images that come from the host's memory
 # in each step; and EfficientNet-B0's training.
 for method in fixmatch uda; do
-  step "step-$method" gpu measure step-$method --method $method --device cuda --peak 989 --steps 200
-  step "step-$method-from-host" gpu measure step-$method-from-host --method $method --device cuda \
+  short "step-$method" gpu measure step-$method --method $method --device cuda --peak 989 --steps 200
+  short "step-$method-from-host" gpu measure step-$method-from-host --method $method --device cuda \
     --peak 989 --steps 200 --from-host
 done
-step step-efficientnet-b0 gpu measure step-efficientnet-b0 --net efficientnet-b0 --method supervised \
+short step-efficientnet-b0 gpu measure step-efficientnet-b0 --net efficientnet-b0 --method supervised \
   --labeled 256 --device cuda --peak 989 --steps 100
-step step-cpu cpu measure step-cpu --net small-net --method uda --labeled 8 --unlabeled 24 --device cpu \
+# Meena's own size with random weights: a training step, beside what an H200 can do, and a reply. Both
+# ways of a step, with what blocks keep and without.
+short meena-full gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
+  --json "$out/meena-full.json"
+short meena-full-recomputed gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
+  --pairs 64 --recompute --json "$out/meena-full-recomputed.json"
+short step-cpu cpu measure step-cpu --net small-net --method uda --labeled 8 --unlabeled 24 --device cpu \
   --steps 3
+short measure-cpu cpu "$tutor" measure replies --device cpu --steps 2 --json "$out/measure-cpu.json"
+short auto-$device cpu auto
+for recipe in $("$tutor" list --names); do
+  step "quick-$device-${recipe//\//-}" cpu "$tutor" run "$recipe" --quick --device $device --out "$out/quick"
+done
+step resume-cpu cpu resume cpu
+step resume-cuda gpu resume cuda
+short out-of-memory data out_of_memory
 # Whole trainings of some steps, reading and augmentation included: the time stands in cost.json, as
 # images and seconds.
 step steps-fixmatch data train fixmatch/cifar10 --set train.steps=400 --set cadence.evaluate=0
@@ -219,13 +254,6 @@ step electra-small gpu train electra/addresses --rows electra --unset flops --se
   --set finetune.labels=[400] --set finetune.train.steps=1
 step electra gpu train electra/addresses
 step meena gpu train meena/conversations
-# Meena's own size with random weights: a training step, beside what an H200 can do, and a reply. Both
-# ways of a step, with what blocks keep and without.
-step meena-full gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
-  --json "$out/meena-full.json"
-step meena-full-recomputed gpu "$tutor" measure replies --preset meena --device cuda --peak 989 \
-  --pairs 64 --recompute --json "$out/meena-full-recomputed.json"
-step measure-cpu cpu "$tutor" measure replies --device cpu --steps 2 --json "$out/measure-cpu.json"
 step cifar10-fast data train fixmatch/cifar10-fast --seeds 1
 step cifar10 data train fixmatch/cifar10 --set data.labels=4000 --set train.steps=60000 \
   --set cadence.evaluate=2000 --set cadence.checkpoint=1000

@@ -42,7 +42,7 @@ struct Args {
 enum Task {
     /// Run a recipe: fetch and build what is missing, train, write a report
     Reproduce(Box<reproduce::Args>),
-    /// Run all tests; arguments are passed to `cargo test`
+    /// Run all tests but those of `data-engine`; arguments are passed to `cargo test`
     #[command(disable_help_flag = true)]
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -30,11 +30,15 @@ pub(crate) fn users_libtorch(root: &Path) -> Option<PathBuf> {
 /// The folder for what is fetched once per machine: `$TUTOR_CACHE`, else the user's cache folder.
 pub(crate) fn cache() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let folder = match (set("TUTOR_CACHE"), set("XDG_CACHE_HOME"), set("HOME")) {
+    // A relative path is to be ignored, by the XDG Base Directory Specification.
+    let xdg = set("XDG_CACHE_HOME").filter(|xdg| xdg.is_absolute());
+    let folder = match (set("TUTOR_CACHE"), xdg, set("HOME")) {
         (Some(own), _, _) => own,
         (None, Some(xdg), _) => xdg.join("tutor"),
         (None, None, Some(home)) => home.join(".cache/tutor"),
-        (None, None, None) => bail!("no folder for the cache: set TUTOR_CACHE or HOME"),
+        (None, None, None) => {
+            bail!("no folder for the cache: set HOME, XDG_CACHE_HOME or TUTOR_CACHE to one")
+        }
     };
     Ok(std::path::absolute(folder)?)
 }

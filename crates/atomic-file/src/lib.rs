@@ -2,7 +2,8 @@
 //!
 //! Contents go to a temporary neighbour, are flushed to disk and renamed: a reader finds the old
 //! file or the new one, never half of one, and what was written survives a loss of power. A process
-//! that is killed in between leaves a neighbour, which [`remove_left_overs`] takes away.
+//! that is killed in between leaves a neighbour, which [`remove_left_overs`] takes away. Of a
+//! symbolic link, the file that it names is written; devices and pipes are refused.
 //!
 //! ```
 //! let folder = tempfile::tempdir()?;
@@ -20,10 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot write {}: {source} (check that the folder exists, may be written to and has space left)",
-    path.display()
-)]
+#[error("cannot write {}: {source}{}", path.display(), way_out(source))]
 pub struct Error {
     /// The file or folder.
     pub path: PathBuf,
@@ -31,33 +29,55 @@ pub struct Error {
     pub source: io::Error,
 }
 
+/// What helps against a fault, in brackets; nothing where the fault says it.
+fn way_out(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::InvalidFilename => " (choose another name)",
+        io::ErrorKind::FileTooLarge => {
+            " (a limit of the shell, see `ulimit -f`, or of the file system)"
+        }
+        _ if fault.to_string() == NOT_REGULAR => "",
+        _ => " (check that the folder exists, may be written to and has space left)",
+    }
+}
+
+/// What is said of a device, a pipe or a folder.
+const NOT_REGULAR: &str = "it is no regular file; name one";
+
 /// How the names of unfinished files end; they begin with a dot.
 const SUFFIX: &str = ".part";
 
-/// Writes `bytes` to `path`, replacing what is there.
+/// So many bytes of a file's name are in that of its unfinished neighbour: names may have 255.
+const STEM: usize = 200;
+
+/// Writes `bytes` to `path`, replacing the file that is there, or that a link there names.
 ///
 /// # Errors
-/// When the folder cannot be written to; then `path` is as it was.
+/// When the folder cannot be written to, or something else than a file is there; then `path` is as
+/// it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write_with(path, |out| out.write_all(bytes))
 }
 
-/// Writes to `path` what `fill` writes, replacing what is there.
+/// Writes to `path` what `fill` writes, replacing the file that is there, or that a link there
+/// names.
 ///
 /// # Errors
-/// Those of `fill`, and when the folder cannot be written to; then `path` is as it was.
+/// Those of `fill`, and when the folder cannot be written to, or something else than a file is
+/// there; then `path` is as it was.
 pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), Error> {
     let at = |source| Error { path: path.to_owned(), source };
-    let part = unfinished(path).map_err(at)?;
+    let target = target(path).map_err(at)?;
+    let part = unfinished(&target).map_err(at)?;
     let all = || {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(&part)?);
         fill(&mut out)?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&part, path)?;
-        sync_folder(path)
+        fs::rename(&part, &target)?;
+        sync_folder(&target)
     };
     all().map_err(|source| {
         // Best effort: the first error is the one to report.
@@ -141,11 +161,36 @@ pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, Error> {
     }
 }
 
+/// The file that is replaced or made when `path` is written to: `path` itself, or what the symbolic
+/// link names that is there.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let about = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.to_owned()),
+        about => about?,
+    };
+    if about.is_file() {
+        return Ok(path.to_owned());
+    }
+    if !about.is_symlink() {
+        return Err(io::Error::other(NOT_REGULAR));
+    }
+    match fs::metadata(path) {
+        Ok(named) if named.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::other(NOT_REGULAR)),
+        // What it names is made. Links in a circle have another error.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            target(&path.with_file_name("").join(fs::read_link(path)?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// A temporary name beside `path` that no other writer uses.
 fn unfinished(path: &Path) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let end = (0..=name.len().min(STEM)).rfind(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    let (name, count) = (&name[..end], COUNT.fetch_add(1, Ordering::Relaxed));
     Ok(path.with_file_name(format!(".{name}.{}.{count}{SUFFIX}", std::process::id())))
 }
 
@@ -193,6 +238,59 @@ mod tests {
         assert_eq!(names(folder.path()), ["a"]);
         assert!(write(&folder.path().join("none/a"), b"x").is_err());
         assert!(write(Path::new("/"), b"x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_the_file_that_it_names_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("in")).expect("made");
+        fs::write(at("in/there"), "old").expect("written");
+        for (link, named) in [("a", "in/there"), ("b", "in/new"), ("c", "b2"), ("b2", "in/last")] {
+            std::os::unix::fs::symlink(named, at(link)).expect("a link");
+        }
+        for (link, file) in [("a", "in/there"), ("b", "in/new"), ("c", "in/last")] {
+            write(&at(link), link.as_bytes()).expect("written");
+            assert!(at(link).is_symlink() && !at(file).is_symlink(), "{link}");
+            assert_eq!(fs::read_to_string(at(file)).expect("it"), link);
+        }
+        assert_eq!(names(folder.path()), ["a", "b", "b2", "c", "in"]);
+        assert_eq!(names(&at("in")), ["last", "new", "there"]);
+        std::os::unix::fs::symlink("circle", at("circle")).expect("a link");
+        assert!(write(&at("circle"), b"x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_stays() {
+        use std::os::unix::fs::FileTypeExt;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status();
+        assert!(made.expect("mkfifo").success());
+        fs::create_dir(at("in")).expect("made");
+        for (link, named) in [("to-pipe", "pipe"), ("to-folder", "in")] {
+            std::os::unix::fs::symlink(named, at(link)).expect("a link");
+        }
+        for name in ["pipe", "to-pipe", "in", "to-folder"] {
+            let error = write(&at(name), b"x").expect_err(name).to_string();
+            assert!(error.ends_with(": it is no regular file; name one"), "{error}");
+        }
+        assert!(fs::metadata(at("pipe")).expect("it").file_type().is_fifo());
+        assert_eq!(names(folder.path()), ["in", "pipe", "to-folder", "to-pipe"]);
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_the_system_takes_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a".repeat(255), "ä".repeat(127)] {
+            write(&folder.path().join(&name), b"x").expect("written");
+            assert!(folder.path().join(name).is_file());
+        }
+        let error = write(&folder.path().join("a".repeat(256)), b"x").expect_err("too long");
+        assert!(error.to_string().ends_with("(choose another name)"), "{error}");
     }
 
     #[test]

@@ -23,9 +23,11 @@ pub enum RobustnessError {
     /// The model was measured on something that the reference lacks.
     #[error("the reference has no entry for {0}; measure it there too, or leave it out")]
     Missing(String),
-    /// The reference makes no (additional) error, so that no ratio to it exists.
+    /// The reference makes no error, or no more of them than on clean images, so that no ratio to
+    /// it exists.
     #[error(
-        "the reference makes no error on {0}, so there is no ratio to it; report plain errors instead"
+        "the reference makes no error on {0} that could be compared with, so there is no ratio to \
+         it: leave {0} out, or report plain errors instead"
     )]
     ZeroReference(String),
     /// Nothing was measured.
@@ -74,8 +76,11 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
+/// Differences of errors up to here are those of rounding.
+const ROUNDING: f64 = 1e-9;
+
 fn ratio(name: &str, value: f64, reference: f64) -> Result<f64, RobustnessError> {
-    if reference == 0.0 {
+    if reference <= ROUNDING {
         Err(RobustnessError::ZeroReference(name.to_owned()))
     } else {
         Ok(value / reference)
@@ -140,7 +145,8 @@ pub fn mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
 }
 
 /// Relative mCE in percent: as [`mce`], of the errors that corruption adds to each model's clean
-/// error.
+/// error. A corruption that adds none to the reference's is a
+/// [`ZeroReference`](RobustnessError::ZeroReference).
 pub fn relative_mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
     let errors = of_fifteen(model);
     hundredfold_mean(ratios(&errors, model.clean, &reference.corrupted, reference.clean)?)

@@ -9,7 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source} (choose another with --port)")]
+    #[error("cannot listen on {address}: {source} ({})", web_server::listen::way_out(source))]
     Listen {
         /// The address.
         address: String,

@@ -47,7 +47,17 @@ pub(crate) use raw::{OVER, too_many};
 use crate::error::DataError;
 use augment::Image;
 use image::ImageEncoder;
+use std::fs::File;
+use std::io;
 use std::path::Path;
+
+/// Opens a file. A named pipe would block for ever, and a device may have no end.
+fn open_regular(path: &Path) -> io::Result<File> {
+    match std::fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("no regular file")),
+    }
+}
 
 /// The image as a PNG file's bytes.
 pub fn png(image: &Image) -> Vec<u8> {
@@ -66,4 +76,24 @@ pub fn png(image: &Image) -> Vec<u8> {
 /// Writes a PNG file; it is whole or not there.
 pub fn write_png(path: &Path, image: &Image) -> Result<(), DataError> {
     Ok(atomic_file::write(path, &png(image))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_opens_a_pipe_as_an_image_does_not_wait() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("a.png");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        let faults = [
+            Decode::default().file(&pipe).map(drop).expect_err("a pipe"),
+            probe_file(&pipe).map(drop).expect_err("a pipe"),
+        ];
+        for fault in faults.map(|fault| fault.to_string()) {
+            assert!(fault.contains("a.png") && fault.contains("no regular file"), "{fault}");
+        }
+    }
 }

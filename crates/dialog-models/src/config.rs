@@ -1,6 +1,7 @@
 //! The shape of a sequence-to-sequence network, the published ones, and what is wrong with one.
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 /// What the blocks of a network are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,26 +179,17 @@ impl Seq2SeqConfig {
         table + blocks(self.encoder_blocks, encoder) + blocks(self.decoder_blocks, decoder)
     }
 
-    /// Every value that no network can have: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut unless = |ok: bool, key, fault: String| {
-            if !ok {
-                faults.push((key, fault));
-            }
-        };
-        for (key, value, least, most) in [
-            ("vocabulary", self.vocabulary, 2, 1 << 24),
-            ("hidden", self.hidden, 2, 1 << 16),
-            ("heads", self.heads, 1, 1 << 10),
-            ("encoder_blocks", self.encoder_blocks, 1, 200),
-            ("decoder_blocks", self.decoder_blocks, 1, 200),
-        ] {
-            let ok = (least..=most).contains(&value);
-            unless(ok, key, format!("{value} is not in {least} to {most}"));
-        }
+    /// Every value that no network can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let hidden = self.hidden;
-        unless(hidden % 2 == 0, "hidden", format!("{hidden} is odd: half of it are sines"));
+        let mut faults = Faults::default();
+        faults
+            .in_range("vocabulary", self.vocabulary, 2..=1 << 24)
+            .in_range("hidden", hidden, 2..=1 << 16)
+            .in_range("heads", self.heads, 1..=1 << 10)
+            .in_range("encoder_blocks", self.encoder_blocks, 1..=200)
+            .in_range("decoder_blocks", self.decoder_blocks, 1..=200)
+            .unless(hidden % 2 == 0, "hidden", format!("{hidden} is odd: half of it are sines"));
         let mut heads = vec![self.heads];
         if self.architecture == Architecture::EvolvedTransformer && self.heads >= 1 {
             heads.push(self.wide_heads());
@@ -205,13 +197,11 @@ impl Seq2SeqConfig {
         heads.dedup();
         for heads in heads.into_iter().filter(|&heads| heads >= 1) {
             let fault = format!("{hidden} is no multiple of {heads} heads");
-            unless(hidden % heads == 0, "hidden", fault);
-        }
-        for (key, rate) in
-            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout)]
-        {
-            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
+            faults.unless(hidden % heads == 0, "hidden", fault);
         }
         faults
+            .rate("dropout", self.dropout)
+            .rate("attention_dropout", self.attention_dropout)
+            .done()
     }
 }

@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 use torch::device::tensor_on;
 use torch::nn::{Embedding, LayerNorm, PackedAttention};
-use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
+use torch::{
+    ConfigError, Device, Faults, Init, InvalidConfig, Kind, Mode, NoisyRows, Role, Scope, Tensor,
+    no_grad,
+};
 
 use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
@@ -94,34 +97,21 @@ impl Gpt2Config {
         (v + p) * h + layers * layer + 2 * h
     }
 
-    /// Every value that no network can have: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut unless = |ok: bool, key, fault: String| {
-            if !ok {
-                faults.push((key, fault));
-            }
-        };
-        for (key, value, least, most) in [
-            ("vocabulary", self.vocabulary, 2, 1 << 24),
-            ("positions", self.positions, 1, 1 << 20),
-            ("hidden", self.hidden, 1, 1 << 16),
-            ("layers", self.layers, 1, 200),
-            ("heads", self.heads, 1, 1 << 10),
-        ] {
-            let ok = (least..=most).contains(&value);
-            unless(ok, key, format!("{value} is not in {least} to {most}"));
-        }
-        let whole = self.heads < 1 || self.hidden % self.heads == 0;
-        unless(whole, "hidden", format!("{} is no multiple of {} heads", self.hidden, self.heads));
-        for (key, rate) in
-            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout)]
-        {
-            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
-        }
-        let eps = self.norm_eps;
-        unless(eps > 0.0 && eps < 1.0, "norm_eps", format!("{eps} is not above 0 and below 1"));
-        faults
+    /// Every value that no network can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let (hidden, heads) = (self.hidden, self.heads);
+        let whole = heads < 1 || hidden % heads == 0;
+        Faults::default()
+            .in_range("vocabulary", self.vocabulary, 2..=1 << 24)
+            .in_range("positions", self.positions, 1..=1 << 20)
+            .in_range("hidden", hidden, 1..=1 << 16)
+            .in_range("layers", self.layers, 1..=200)
+            .in_range("heads", heads, 1..=1 << 10)
+            .unless(whole, "hidden", format!("{hidden} is no multiple of {heads} heads"))
+            .rate("dropout", self.dropout)
+            .rate("attention_dropout", self.attention_dropout)
+            .inner_fraction("norm_eps", self.norm_eps)
+            .done()
     }
 }
 
@@ -180,8 +170,7 @@ impl Gpt2 {
     /// Makes the tensors, drawn from N(0, 0.02²), biases 0. Panics if the configuration has
     /// [faults](Gpt2Config::faults).
     pub fn new(scope: &mut Scope<'_>, config: &Gpt2Config) -> Self {
-        let faults = config.faults();
-        assert!(faults.is_empty(), "no network can have this: {faults:?}");
+        InvalidConfig::assert_none(config.faults(), "no network can have this");
         let mut scope = scope.sub("transformer");
         let (h, eps, init) = (config.hidden, config.norm_eps, Init::Normal { std: 0.02 });
         let words = Embedding::new(&mut scope.sub("wte"), config.vocabulary, h, init);

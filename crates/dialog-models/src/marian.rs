@@ -9,7 +9,10 @@
 use serde::{Deserialize, Serialize};
 use torch::device::tensor_on;
 use torch::nn::{Embedding, LayerNorm, Linear};
-use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
+use torch::{
+    ConfigError, Device, Faults, Init, InvalidConfig, Kind, Mode, NoisyRows, Role, Scope, Tensor,
+    no_grad,
+};
 
 use crate::batch::Reading;
 use crate::block::Memories;
@@ -108,45 +111,38 @@ impl Default for MarianConfig {
 }
 
 impl MarianConfig {
-    /// Every value that no network can have: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut unless = |ok: bool, key, fault: String| {
-            if !ok {
-                faults.push((key, fault));
-            }
-        };
-        for (key, [read, written], least, most) in [
-            ("vocabularies", self.vocabularies, 2, 1 << 24),
-            ("positions", [self.positions; 2], 1, 1 << 20),
-            ("hidden", [self.hidden; 2], 2, 1 << 16),
-            ("layers", self.layers, 1, 200),
-            ("heads", self.heads, 1, 1 << 10),
-            ("inner", self.inner, 1, 1 << 18),
+    /// Every value that no network can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Faults::default();
+        for (key, values, range) in [
+            ("vocabularies", self.vocabularies, 2..=1 << 24),
+            ("layers", self.layers, 1..=200),
+            ("heads", self.heads, 1..=1 << 10),
+            ("inner", self.inner, 1..=1 << 18),
         ] {
-            for value in [read, written] {
-                let ok = (least..=most).contains(&value);
-                unless(ok, key, format!("{value} is not in {least} to {most}"));
+            for value in values {
+                faults.in_range(key, value, range.clone());
             }
         }
-        unless(self.hidden % 2 == 0, "hidden", format!("{} is not even", self.hidden));
+        let hidden = self.hidden;
+        faults
+            .in_range("positions", self.positions, 1..=1 << 20)
+            .in_range("hidden", hidden, 2..=1 << 16)
+            .must_be(hidden % 2 == 0, "hidden", hidden, "even");
         for heads in self.heads.into_iter().filter(|&heads| heads > 0) {
-            let whole = self.hidden % heads == 0;
-            unless(whole, "hidden", format!("{} is no multiple of {heads} heads", self.hidden));
+            let fault = format!("{hidden} is no multiple of {heads} heads");
+            faults.unless(hidden % heads == 0, "hidden", fault);
         }
         let [read, written] = self.vocabularies;
         let one = !self.shared || read == written;
-        unless(one, "vocabularies", format!("{read} and {written} in one table"));
         let there = (0..written).contains(&self.start);
-        unless(there, "start", format!("{} is no token of {written}", self.start));
-        for (key, rate) in [
-            ("dropout", self.dropout),
-            ("attention_dropout", self.attention_dropout),
-            ("inner_dropout", self.inner_dropout),
-        ] {
-            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
-        }
         faults
+            .unless(one, "vocabularies", format!("{read} and {written} in one table"))
+            .unless(there, "start", format!("{} is no token of {written}", self.start))
+            .rate("dropout", self.dropout)
+            .rate("attention_dropout", self.attention_dropout)
+            .rate("inner_dropout", self.inner_dropout)
+            .done()
     }
 }
 
@@ -267,8 +263,7 @@ pub struct Marian {
 impl Marian {
     /// Makes the tensors. Panics if the configuration has [faults](MarianConfig::faults).
     pub fn new(scope: &mut Scope<'_>, config: &MarianConfig) -> Self {
-        let faults = config.faults();
-        assert!(faults.is_empty(), "no network can have this: {faults:?}");
+        InvalidConfig::assert_none(config.faults(), "no network can have this");
         let ([read, written], hidden) = (config.vocabularies, config.hidden);
         let bias = scope.tensor("final_logits_bias", &[1, written], Role::Buffer, Init::Const(0.0));
         let mut table = |name: &str, rows| {

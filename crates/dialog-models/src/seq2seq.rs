@@ -3,7 +3,7 @@
 //! Tensors are `embedding.weight`, `encoder.N.…`, `encoder.norm`, `decoder.N.…`, `decoder.norm`.
 
 use torch::nn::{Embedding, LayerNorm};
-use torch::{Device, Init, Kind, Mode, NoisyRows, Params, Scope, Tensor, no_grad};
+use torch::{Device, Init, InvalidConfig, Kind, Mode, NoisyRows, Params, Scope, Tensor, no_grad};
 
 use crate::autoregressive::{Autoregressive, Continuation};
 use crate::batch::Reading;
@@ -35,8 +35,7 @@ impl Seq2Seq {
     /// table from N(0, 1 / hidden), as in tensor2tensor. Panics if the configuration has
     /// [faults](Seq2SeqConfig::faults).
     pub fn new(scope: &mut Scope<'_>, config: &Seq2SeqConfig) -> Self {
-        let faults = config.faults();
-        assert!(faults.is_empty(), "no network can have this: {faults:?}");
+        InvalidConfig::assert_none(config.faults(), "no network can have this");
         let hidden = config.hidden;
         let init = Init::Normal { std: (hidden as f64).powf(-0.5) };
         let mut table = scope.sub("embedding");

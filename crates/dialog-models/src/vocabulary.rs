@@ -80,3 +80,46 @@ pub(crate) fn token_loss(x: &Tensor, table: &Tensor, truth: &Tensor, smoothing: 
     };
     TokenLoss { loss: loss / tokens as f64, nll }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens in three pieces, of 4, 4 and 1, give the loss and the gradients of all logits at once
+    /// in float64.
+    #[test]
+    fn pieces_of_the_vocabularys_softmax_are_the_whole() {
+        let (tokens, vocabulary, smoothing) = (9, 1 << 20, 0.1);
+        assert_eq!(PIECE / vocabulary, 4, "tokens to a piece");
+        let wave = |rows: i64| {
+            (Tensor::arange(rows * 3, (Kind::Float, Device::Cpu)) * 1.7).sin().view([rows, 3])
+        };
+        let inputs = |kind| {
+            [wave(tokens), wave(vocabulary) + 0.5]
+                .map(|t| t.to_kind(kind).detach().set_requires_grad(true))
+        };
+        let truth = Tensor::arange(tokens, (Kind::Int64, Device::Cpu)) * 1000;
+        let [x, table] = inputs(Kind::Float);
+        let found = token_loss(&x, &table, &truth, smoothing);
+        found.loss.backward();
+
+        // −((1 − ε) ln p of the true token + ε · the mean ln p), and of all tokens the mean.
+        let [whole_x, whole_table] = inputs(Kind::Double);
+        let log_p = whole_x.matmul(&whole_table.tr()).log_softmax(1, Kind::Double);
+        let of_truth = log_p.gather(1, &truth.unsqueeze(1), false).squeeze_dim(1);
+        let mean = log_p.mean_dim([1].as_slice(), false, Kind::Double);
+        let loss = -(&of_truth * (1.0 - smoothing) + mean * smoothing).mean(Kind::Double);
+        loss.backward();
+
+        let near = |what: &str, ours: &Tensor, theirs: &Tensor, bound: f64| {
+            assert_eq!(ours.size(), theirs.size(), "{what}");
+            let largest = |t: &Tensor| t.detach().abs().max().double_value(&[]);
+            let off = largest(&(ours.to_kind(Kind::Double) - theirs)) / largest(theirs);
+            assert!(off < bound, "{what} is off by {off:e}");
+        };
+        near("loss", &found.loss, &loss, 1e-4);
+        near("-ln p", &found.nll, &-of_truth, 1e-4);
+        near("the gradient by x", &x.grad(), &whole_x.grad(), 1e-3);
+        near("the gradient by the table", &table.grad(), &whole_table.grad(), 1e-3);
+    }
+}

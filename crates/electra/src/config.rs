@@ -1,6 +1,7 @@
 //! The shape of an encoder, and what is wrong with one.
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults, InvalidConfig};
 
 /// Whose names an encoder's tensors have, and whether it has a pooler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,41 +148,28 @@ impl EncoderConfig {
 
     /// Panics if no encoder can have this.
     pub(crate) fn check(&self) {
-        let faults = self.faults();
-        assert!(faults.is_empty(), "no encoder can have this: {faults:?}");
+        InvalidConfig::assert_none(self.faults(), "no encoder can have this");
     }
 
-    /// Every value that no encoder can have: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut unless = |ok: bool, key, fault: String| {
-            if !ok {
-                faults.push((key, fault));
-            }
-        };
-        for (key, value, most) in [
-            ("vocabulary", self.vocabulary, 1 << 24),
-            ("embedding", self.embedding, 1 << 16),
-            ("hidden", self.hidden, 1 << 16),
-            ("layers", self.layers, 200),
-            ("heads", self.heads, 1 << 10),
-            ("feed_forward", self.feed_forward, 1 << 18),
-            ("positions", self.positions, 1 << 20),
-            ("segments", self.segments, 1 << 10),
-        ] {
-            unless((1..=most).contains(&value), key, format!("{value} is not in 1 to {most}"));
-        }
-        let whole = self.heads < 1 || self.hidden % self.heads == 0;
-        unless(whole, "hidden", format!("{} is no multiple of {} heads", self.hidden, self.heads));
-        for (key, rate) in
-            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout)]
-        {
-            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
-        }
-        let eps = self.norm_eps;
-        unless(eps > 0.0 && eps < 1.0, "norm_eps", format!("{eps} is not above 0 and below 1"));
+    /// Every value that no encoder can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let (hidden, heads) = (self.hidden, self.heads);
+        let whole = heads < 1 || hidden % heads == 0;
         let init = self.init;
-        unless(init > 0.0 && init < 10.0, "init", format!("{init} is not above 0 and below 10"));
-        faults
+        Faults::default()
+            .in_range("vocabulary", self.vocabulary, 1..=1 << 24)
+            .in_range("embedding", self.embedding, 1..=1 << 16)
+            .in_range("hidden", hidden, 1..=1 << 16)
+            .in_range("layers", self.layers, 1..=200)
+            .in_range("heads", heads, 1..=1 << 10)
+            .in_range("feed_forward", self.feed_forward, 1..=1 << 18)
+            .in_range("positions", self.positions, 1..=1 << 20)
+            .in_range("segments", self.segments, 1..=1 << 10)
+            .unless(whole, "hidden", format!("{hidden} is no multiple of {heads} heads"))
+            .rate("dropout", self.dropout)
+            .rate("attention_dropout", self.attention_dropout)
+            .inner_fraction("norm_eps", self.norm_eps)
+            .must_be(init > 0.0 && init < 10.0, "init", init, "in (0, 10)")
+            .done()
     }
 }

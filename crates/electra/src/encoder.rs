@@ -5,8 +5,6 @@
 //! `embeddings.LayerNorm`, `embeddings_project`, `encoder.layer.N.attention.self.query`, … below
 //! `electra.` or `bert.`.
 
-use std::rc::Rc;
-
 use torch::nn::{Embedding, LayerNorm, Linear};
 use torch::{Init, Mode, Scope, Tensor};
 
@@ -73,6 +71,13 @@ impl Embeddings {
         let normed = self.norm.forward(&sum);
         let normed = perturbation.map_or(normed.shallow_clone(), |change| &normed + change);
         batch.drop_tokens(&normed, self.dropout, mode)
+    }
+
+    /// Embeddings with these tensors, shared and not copied, for another encoder.
+    pub fn shared(&self) -> Self {
+        let [words, positions, segments] =
+            [&self.words, &self.positions, &self.segments].map(Embedding::shared);
+        Self { words, positions, segments, norm: self.norm.shared(), ..*self }
     }
 
     /// The table of tokens `[vocabulary, embedding]`, which heads that predict tokens share.
@@ -161,7 +166,7 @@ fn through(layers: &[Layer], start: Tensor, batch: &PackedSequences, mode: Mode)
 /// ```
 #[derive(Debug)]
 pub struct Encoder {
-    embeddings: Rc<Embeddings>,
+    embeddings: Embeddings,
     project: Option<Linear>,
     layers: Vec<Layer>,
     config: EncoderConfig,
@@ -173,7 +178,7 @@ impl Encoder {
     /// shape has [faults](EncoderConfig::faults).
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let embeddings = Embeddings::new(&mut scope.sub("embeddings"), config);
-        Self::with_embeddings(scope, config, Rc::new(embeddings))
+        Self::with_embeddings(scope, config, embeddings)
     }
 
     /// Makes an encoder on embeddings that another one has too. Panics if these are of another
@@ -181,7 +186,7 @@ impl Encoder {
     pub fn with_embeddings(
         scope: &mut Scope<'_>,
         config: &EncoderConfig,
-        embeddings: Rc<Embeddings>,
+        embeddings: Embeddings,
     ) -> Self {
         config.check();
         let (width, hidden) = (config.embedding, config.hidden);
@@ -200,7 +205,7 @@ impl Encoder {
     }
 
     /// Its embeddings.
-    pub fn embeddings(&self) -> &Rc<Embeddings> {
+    pub fn embeddings(&self) -> &Embeddings {
         &self.embeddings
     }
 

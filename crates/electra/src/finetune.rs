@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::optim::{AdamW, OptimConfig};
+use torch::{ConfigError, Faults};
 use train::{Schedule, TrainConfig, WarmUp};
 
 use crate::LayerRates;
@@ -13,7 +14,7 @@ use crate::LayerRates;
 /// | `lr` | 1e-4 | learning rate of the head, which warm-up and decay multiply | > 0 |
 /// | `layer_decay` | 0.8 | factor of the learning rate from a layer to the one below | (0, 1\] |
 /// | `corrected` | false | whether the head is one step above the top layer, see [`LayerRates`] | |
-/// | `weight_decay` | 0.01 | on all but norms and biases | ≥ 0 |
+/// | `weight_decay` | 0.01 | on all but norms and biases | \[0, 1) |
 /// | `batch` | 32 | texts of a batch | ≥ 1 |
 /// | `warmup` | 0.1 | part of the steps in which the rate rises | \[0, 1\] |
 ///
@@ -62,6 +63,17 @@ impl FineTuning {
     /// ELECTRA-Large.
     pub fn large() -> Self {
         Self { lr: 5e-5, layer_decay: 0.9, ..Self::default() }
+    }
+
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .positive("lr", self.lr)
+            .positive_fraction("layer_decay", self.layer_decay)
+            .rate("weight_decay", self.weight_decay)
+            .at_least_one("batch", self.batch)
+            .fraction("warmup", self.warmup)
+            .done()
     }
 
     /// Steps of so many passes over so many texts, as the released code counts them: texts are

@@ -7,6 +7,10 @@ use crate::study::Study;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// How choices become the share for the first of two systems, in words for reports.
+pub const RULE: &str =
+    "a tie, whether both are as good or both are bad, counts as half a vote for each";
+
 /// The choices between two systems.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contest {
@@ -20,12 +24,18 @@ pub struct Contest {
     pub ties: u64,
     /// Votes that both are bad.
     pub both_bad: u64,
-    /// The share of votes for the first, where a tie, good or bad, is half a vote for each. Drawn
-    /// anew are conversations or contexts.
+    /// The share of votes for the first by [`RULE`]. Drawn anew are conversations or contexts.
     pub score: Option<Estimate>,
     /// Votes for whichever response was on the left, among those for one of the two: far from one
     /// half, raters preferred a side.
     pub left: Share,
+}
+
+impl Contest {
+    /// All votes, ties included.
+    pub fn choices(&self) -> u64 {
+        self.first + self.second + self.ties + self.both_bad
+    }
 }
 
 /// All contests of a study. A rater's later choice on the same pair replaces the earlier one.

@@ -32,9 +32,22 @@ impl Share {
         }
     }
 
-    /// Wilson's 95 % interval.
+    /// Wilson's 95 % interval; `None` of none.
     pub fn interval(self) -> Option<[f64; 2]> {
-        wilson(self.hits as f64 / self.of as f64, self.of)
+        self.interval_over(self.of)
+    }
+
+    /// Wilson's 95 % interval with this many observations, fewer than were counted where several
+    /// of those are alike; `None` of none.
+    ///
+    /// ```
+    /// use eval_ssa::quality::Share;
+    /// // Votes on ten items, each beside those of four others.
+    /// let [low, high] = Share { hits: 32, of: 40 }.interval_over(10).expect("an interval");
+    /// assert!((low - 0.4902).abs() < 1e-4 && (high - 0.9433).abs() < 1e-4);
+    /// ```
+    pub fn interval_over(self, observations: u64) -> Option<[f64; 2]> {
+        wilson(self.hits as f64 / self.of as f64, observations)
     }
 }
 
@@ -56,6 +69,13 @@ pub struct RaterQuality {
     /// Pairs with another rater's vote on the same item that agree on specificity, where not
     /// sensible counts as not specific.
     pub agrees_specific: Share,
+    /// Items behind `agrees_sensible`: the pairs on one item share the rater's vote, so that an
+    /// interval is over these. 0 in summaries of earlier versions.
+    #[serde(default)]
+    pub items_sensible: u64,
+    /// Items behind `agrees_specific`.
+    #[serde(default)]
+    pub items_specific: u64,
     /// Median time for an answer, in seconds.
     pub median_seconds: Option<f64>,
     /// How many of the answers took less than a tenth of the median of all raters', or less than
@@ -111,6 +131,8 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
             attention: Share::default(),
             agrees_sensible: Share::default(),
             agrees_specific: Share::default(),
+            items_sensible: 0,
+            items_specific: 0,
             median_seconds: median_ms(ratings.iter().copied()).map(|ms| ms / 1e3),
             hasty: 0,
             longest_run: 0,
@@ -138,6 +160,7 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
                 None => quality.skipped += 1,
             }
             own.extend(rating.answer.label());
+            let pairs = [quality.agrees_sensible.of, quality.agrees_specific.of];
             for other in by_item[&*rating.item].iter().filter(|other| other.rater != rater) {
                 others.extend(other.answer.label());
                 let sensible = rating.answer.sensible().zip(other.answer.sensible());
@@ -149,6 +172,8 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
                     quality.agrees_specific.count(a == b);
                 }
             }
+            quality.items_sensible += u64::from(quality.agrees_sensible.of > pairs[0]);
+            quality.items_specific += u64::from(quality.agrees_specific.of > pairs[1]);
         }
         quality.longest_run = longest_run(&own);
         quality.favourite = favourite(&own, &others);
@@ -204,4 +229,37 @@ fn favourite(own: &[Label], others: &[Label]) -> Option<Favourite> {
 fn median_ms<'a>(ratings: impl IntoIterator<Item = &'a Rating>) -> Option<f64> {
     let times = ratings.into_iter().filter_map(Rating::duration_ms);
     median(&times.map(|ms| ms as f64).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::Item;
+
+    /// Four items beside four others' votes each, and one that nobody else has rated.
+    #[test]
+    fn the_interval_of_agreement_is_over_items_and_not_over_pairs() {
+        let mut study = Study::default();
+        for index in 0..5 {
+            let id = format!("i{index}");
+            let (system, conversation) = ("s".to_owned(), id.clone());
+            study.items.push(Item { id: id.clone(), system, conversation, ..Item::default() });
+            study.ratings.push(Rating::new(&id, "a", Label::Specific.into()));
+            // Of the first three all agree, of the fourth nobody.
+            let other = if index < 3 { Label::Specific } else { Label::NotSensible };
+            let others = ["b", "c", "d", "e"].into_iter().filter(|_| index < 4);
+            study.ratings.extend(others.map(|rater| Rating::new(&id, rater, other.into())));
+        }
+        study.check().expect("a study");
+        let found = raters(&study).remove(0);
+        assert_eq!((found.rater.as_str(), found.answers), ("a", 5));
+        assert_eq!(found.agrees_sensible, Share { hits: 12, of: 16 });
+        assert_eq!((found.items_sensible, found.items_specific), (4, 4));
+        // By the formula in Python, for 0.75 of 4; of 16 it would be 50.5 % to 89.8 %.
+        let [low, high] =
+            found.agrees_specific.interval_over(found.items_specific).expect("an interval");
+        assert!((low - 0.300_642).abs() < 1e-6 && (high - 0.954_413).abs() < 1e-6, "{low} {high}");
+        // A summary of before has no number of items.
+        assert_eq!(found.agrees_specific.interval_over(0), None);
+    }
 }

@@ -5,7 +5,7 @@ use crate::bootstrap::{Bootstrap, Estimate, FEW_UNITS, Resampled};
 use crate::decisions::{Adjudications, adjudications};
 use crate::item::Mode;
 use crate::judge::{JudgeReport, judges};
-use crate::preferences::{Contest, contests};
+use crate::preferences::{self, Contest, contests};
 use crate::proxies::{self, Proxies};
 use crate::quality::{self, RaterQuality};
 use crate::rating::Rating;
@@ -89,14 +89,18 @@ pub struct Summary {
     pub required: u32,
     /// How intervals were made.
     pub bootstrap: Bootstrap,
-    /// Answers that count.
+    /// Answers about rated responses, skips left out.
     pub ratings: usize,
+    /// Rated responses that raters skipped, once for each rater; 0 in summaries of earlier
+    /// versions.
+    #[serde(default)]
+    pub skips: usize,
     /// Answers that a later one of the same rater replaced.
     pub replaced: usize,
     /// Interactive conversations with fewer responses than the 7 of the shortest that the protocol
     /// allows.
     pub short_conversations: usize,
-    /// How many answers were given under each version of the guideline.
+    /// How many of the answers in `ratings` were given under each version of the guideline.
     pub guidelines: BTreeMap<String, usize>,
     /// The measures of each system and mode.
     pub scores: Vec<Score>,
@@ -147,9 +151,13 @@ impl Summary {
     /// println!("{}", summary.methods);
     /// ```
     pub fn of(study: &Study, bootstrap: &Bootstrap) -> Self {
+        // Practice items and known answers are no part of what is measured.
         let by_item = study.ratings_by_item();
+        let rated = || study.rated().filter_map(|item| by_item.get(&*item.id)).flatten();
+        let is_answer = |rating: &&&Rating| rating.answer.sensible().is_some();
+        let ratings = rated().filter(is_answer).count();
         let mut guidelines = BTreeMap::new();
-        for rating in by_item.values().flatten() {
+        for rating in rated().filter(is_answer) {
             *guidelines.entry(rating.guideline.clone()).or_default() += 1;
         }
         let mut proxies: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -160,7 +168,8 @@ impl Summary {
         let mut summary = Self {
             required: study.required.get(),
             bootstrap: *bootstrap,
-            ratings: by_item.values().map(Vec::len).sum(),
+            ratings,
+            skips: rated().count() - ratings,
             replaced: study.replaced(),
             short_conversations: short_conversations(study),
             guidelines,
@@ -301,22 +310,37 @@ impl Summary {
                 ),
             });
         }
-        text.push(format!(
-            "Each response was to be rated by {} ({} took part, {}), who were shown it after the \
-             turns before it and asked whether it makes sense and, if so, whether it is specific to \
-             its context.",
-            counted(self.required as usize, "rater"),
-            self.raters.len(),
-            counted(self.ratings, "answer")
-        ));
-        text.push(
-            "More than half of the required votes decide each question; a response that does not \
-             make sense is not specific. Sensibleness and specificity are the shares of all decided \
-             responses that are sensible and specific, and SSA is their mean (Adiwardana et al. \
-             2020)."
-                .into(),
-        );
+        if !self.scores.is_empty() {
+            let skips = match self.skips {
+                0 => String::new(),
+                skips => format!(" and {}", counted(skips, "skip")),
+            };
+            let is_asked = self.agreement.iter().any(|found| found.question == Question::HumanLike);
+            let third = match is_asked {
+                true => {
+                    "; a third question was whether a person could have said it, and is decided by \
+                     the same majority"
+                }
+                false => "",
+            };
+            text.push(format!(
+                "Each response was to be rated by {} ({} took part, {}{skips}), who were shown it \
+                 after the turns before it and asked whether it makes sense and, if so, whether it \
+                 is specific to its context{third}.",
+                counted(self.required as usize, "rater"),
+                self.raters.iter().filter(|rater| rater.answers > 0).count(),
+                counted(self.ratings, "answer")
+            ));
+            text.push(
+                "More than half of the required votes decide each question; a response that does \
+                 not make sense is not specific. Sensibleness and specificity are the shares of all \
+                 decided responses that are sensible and specific, and SSA is their mean \
+                 (Adiwardana et al. 2020)."
+                    .into(),
+            );
+        }
         text.extend(self.adjudications.as_ref().and_then(describe_decisions));
+        text.extend(describe_contests(&self.contests));
         let level = self.bootstrap.level * 100.0;
         text.push(format!(
             "Intervals are at {level} %: percentile bootstrap over whole conversations or contexts \
@@ -346,6 +370,19 @@ impl Summary {
         }
         text.join(" ")
     }
+}
+
+/// How many choices between two responses there are and how they count; `None` without one.
+fn describe_contests(contests: &[Contest]) -> Option<String> {
+    let choices: u64 = contests.iter().map(Contest::choices).sum();
+    let were = if choices == 1 { "was" } else { "were" };
+    (choices > 0).then(|| {
+        format!(
+            "Side by side, {} between two systems' responses to the same turns {were} made: {}.",
+            counted(choices, "choice"),
+            preferences::RULE
+        )
+    })
 }
 
 /// Who decided how many responses, and what SSA is with that; `None` if no decision counts.

@@ -68,6 +68,8 @@ impl Project {
         if system.trim().is_empty() {
             return Err(Error::invalid("the system needs a name"));
         }
+        // Before answers are asked for that could not be kept.
+        self.store().check_writable()?;
         let mut partner = Patient::new(connect(endpoint)?);
         let open: Vec<Item> = contexts
             .iter()

@@ -37,7 +37,7 @@ pub enum Error {
     #[error("the database is in use by another program (nothing was changed; try again)")]
     Busy,
     /// The file, or its folder, cannot be written to.
-    #[error("{} cannot be opened for writing, which reading it needs too, as SQLite keeps two files beside it: give yourself the right to write there, or copy the study to where you have it", .0.display())]
+    #[error("{} cannot be opened for writing: give yourself the right to write to the file and to its folder, where SQLite keeps two files beside it even for reading, or copy the study to where you have it", .0.display())]
     Unwritable(PathBuf),
     /// No space is left.
     #[error("the disk is full: nothing was saved (make room and try again)")]
@@ -69,7 +69,7 @@ pub enum Error {
     #[error(transparent)]
     Write(#[from] atomic_file::Error),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source} (choose another with --port)")]
+    #[error("cannot listen on {address}: {source} ({})", web_server::listen::way_out(source))]
     Listen {
         /// The address.
         address: String,

@@ -66,6 +66,8 @@ impl Project {
         if *endpoint == Endpoint::GenericBot {
             return Err(Error::invalid("a judge is a model: name its server and the model"));
         }
+        // Before answers are asked for that could not be kept.
+        self.store().check_writable()?;
         let mut model = Patient::new(connect(endpoint)?);
         let open = self.unjudged(judge)?;
         let guideline = self.store().read(guideline::current)?;

@@ -13,6 +13,10 @@ pub struct Status {
     pub items: i64,
     /// Those that have all their votes.
     pub full: i64,
+    /// How many of `items` are pairs of responses side by side.
+    pub pairs: i64,
+    /// How many of `full` are.
+    pub full_pairs: i64,
     /// Votes that count.
     pub votes: i64,
     /// Votes wanted in all.
@@ -33,6 +37,29 @@ pub struct Status {
     pub chats_wanted: i64,
 }
 
+impl Status {
+    /// How many items have all their votes, in words; pairs of responses are told apart.
+    ///
+    /// ```
+    /// use rating_server::Status;
+    /// let mut status = Status { items: 28, full: 25, ..Status::default() };
+    /// assert_eq!(status.complete(), "25 of 28 items");
+    /// (status.pairs, status.full_pairs) = (8, 6);
+    /// assert_eq!(status.complete(), "19 of 20 items and 6 of 8 pairs");
+    /// status = Status { items: 8, full: 6, pairs: 8, full_pairs: 6, ..status };
+    /// assert_eq!(status.complete(), "6 of 8 pairs");
+    /// ```
+    pub fn complete(&self) -> String {
+        let items = format!("{} of {} items", self.full - self.full_pairs, self.items - self.pairs);
+        let pairs = format!("{} of {} pairs", self.full_pairs, self.pairs);
+        match (self.items - self.pairs, self.pairs) {
+            (_, 0) => items,
+            (0, _) => pairs,
+            _ => format!("{items} and {pairs}"),
+        }
+    }
+}
+
 impl Project {
     /// How far the study is.
     ///
@@ -45,14 +72,19 @@ impl Project {
 }
 
 pub(crate) fn status(db: &Connection, votes: i64, now: i64) -> Result<Status> {
-    let (items, full) = db
-        .prepare_cached(
-            "SELECT COUNT(*), COUNT(*) FILTER (WHERE taken >= ?1 AND NOT EXISTS (
-               SELECT 1 FROM seat WHERE item = item.id AND state = 'open'))
-             FROM item WHERE kind IN ('rate', 'pair')",
-        )?
-        .query_row([votes], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut status = Status { items, full, wanted: items * votes, ..Status::default() };
+    let mut of_kind = db.prepare_cached(
+        "SELECT COUNT(*), COUNT(*) FILTER (WHERE taken >= ?1 AND NOT EXISTS (
+           SELECT 1 FROM seat WHERE item = item.id AND state = 'open'))
+         FROM item WHERE kind = ?2",
+    )?;
+    let mut count = |kind: &str| -> Result<[i64; 2]> {
+        Ok(of_kind
+            .query_row(rusqlite::params![votes, kind], |row| Ok([row.get(0)?, row.get(1)?]))?)
+    };
+    let ([rated, full_rated], [pairs, full_pairs]) = (count("rate")?, count("pair")?);
+    let (items, full) = (rated + pairs, full_rated + full_pairs);
+    let wanted = items * votes;
+    let mut status = Status { items, full, pairs, full_pairs, wanted, ..Status::default() };
     let mut seats = db.prepare_cached(
         "SELECT seat.state, COUNT(*) FROM seat JOIN item ON item.id = seat.item
          WHERE kind IN ('rate', 'pair') GROUP BY seat.state",

@@ -9,7 +9,7 @@ use crate::records::Names;
 use cells::{mode, percent, share, statistic};
 use eval_ssa::Summary;
 use eval_ssa::bootstrap::{Bootstrap, Estimate};
-use eval_ssa::preferences::Contest;
+use eval_ssa::preferences::{self, Contest};
 use eval_ssa::quality::RaterQuality;
 use eval_ssa::score::{Measure, Score};
 use eval_ssa::summary::{Question, QuestionAgreement};
@@ -173,6 +173,7 @@ fn contests(contests: &[Contest]) -> Markup {
         @if !contests.is_empty() {
             section {
                 h2 { "Side by side" }
+                p.quiet { "The share for the first is of all votes: " (preferences::RULE) "." }
                 div.wide tabindex="0" role="region" aria-label="Side by side" { table {
                     thead { tr {
                         th scope="col" { "First" } th scope="col" { "Second" }

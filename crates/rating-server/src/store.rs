@@ -4,7 +4,7 @@ mod migrate;
 mod writer;
 
 use crate::error::{Error, Result};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(crate) struct Store {
     // away, which one that only reads cannot do.
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
+    /// Whether the file may only be read, which SQLite opens without a word.
+    is_read_only: bool,
 }
 
 impl Store {
@@ -85,8 +87,9 @@ impl Store {
             }
             other => other,
         })?;
-        let readers = Mutex::new(Vec::new());
-        Ok(Self { path: path.to_owned(), writer: Writer::new(connection), readers })
+        let is_read_only = connection.is_readonly(MAIN_DB)?;
+        let (readers, writer) = (Mutex::new(Vec::new()), Writer::new(connection));
+        Ok(Self { path: path.to_owned(), readers, writer, is_read_only })
     }
 
     /// The file.
@@ -94,15 +97,28 @@ impl Store {
         &self.path
     }
 
+    /// Fails if the file may only be read.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::Unwritable(self.path.clone())),
+            false => Ok(()),
+        }
+    }
+
     /// Runs work that changes the database, and comes back when the change is on disk. Work that
     /// fails changes nothing. Not to be called from asynchronous code.
     ///
     /// # Errors
-    /// Those of the work, [`Error::Busy`], [`Error::Full`], [`Error::Closed`].
+    /// Those of the work, [`Error::Unwritable`], [`Error::Busy`], [`Error::Full`],
+    /// [`Error::Closed`].
     pub(crate) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.check_writable()?;
         self.writer.hand_in(work).blocking_recv().unwrap_or(Err(Error::Closed))
     }
 
@@ -111,6 +127,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.check_writable()?;
         self.writer.hand_in(work).await.unwrap_or(Err(Error::Closed))
     }
 

@@ -28,10 +28,11 @@ pub use server::Server;
 /// Starts a server for the project. It answers when this returns.
 ///
 /// # Errors
-/// [`crate::Error::Listen`] when the address is taken; [`crate::Error::Invalid`] when the public
-/// one is none.
+/// [`crate::Error::Unwritable`] when the study may only be read; [`crate::Error::Listen`] when the
+/// address is taken; [`crate::Error::Invalid`] when the public one is none.
 pub fn serve(project: Project, options: &ServeOptions) -> Result<Server> {
     options.public_url.as_deref().map(base_url).transpose()?;
+    project.store().check_writable()?;
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     let socket = Socket::bind(options.address, "rating-web").map_err(failed)?;
     let app = Arc::new(Shared::new(project, options, socket.address()));

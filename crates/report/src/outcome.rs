@@ -10,15 +10,18 @@ use crate::words::{self, number, rounded, seeds, signed, with_unit};
 /// What a run's headline comparison allows to be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The interval lies on the good side of 0.
+    /// The interval lies on the good side of 0. Where it is over examples, that holds for the two
+    /// trainings of the only seed.
     Better,
-    /// The interval lies on the bad side of 0.
+    /// The interval lies on the bad side of 0; over examples, as above.
     Worse,
     /// The interval contains 0.
     NotShown,
     /// The interval lies on one side of 0, and something else speaks against a claim
     /// ([`Comparison::caveat`]).
     Unequal,
+    /// Several seeds have the same difference: the interval has no width, which is no certainty.
+    NoVariation,
     /// One seed: no interval, no claim.
     OneSeed,
     /// A quick run: no claim whatever the numbers.
@@ -66,6 +69,7 @@ fn claim(c: &Comparison) -> Claim {
         None => Claim::OneSeed,
         Some([lo, hi]) if lo <= 0.0 && hi >= 0.0 => Claim::NotShown,
         Some(_) if c.caveat.is_some() => Claim::Unequal,
+        Some(_) if c.is_the_same_in_all_seeds() => Claim::NoVariation,
         Some([lo, _]) if (lo > 0.0) == (c.better == Better::Higher) => Claim::Better,
         Some(_) => Claim::Worse,
     }
@@ -92,13 +96,28 @@ fn sentence(claim: Claim, c: &Comparison) -> String {
             // The whole interval lies on one side: its end nearer to 0 comes first.
             let (near, far) = (lo.abs().min(hi.abs()), lo.abs().max(hi.abs()));
             let [mean, near, far] = rounded([c.mean.abs(), near, far], &c.unit);
-            let shown = match &c.caveat {
-                None => format!(": the {noun} is shown at this level"),
-                Some(caveat) => format!(", which shows no {noun}: {caveat}"),
+            let shown = match (&c.caveat, c.examples) {
+                (Some(caveat), _) => format!(", which shows no {noun}: {caveat}"),
+                (None, Some(_)) => format!(
+                    ": the {noun} is shown at this level for these two trainings, and says nothing \
+                     of others"
+                ),
+                (None, None) => format!(": the {noun} is shown at this level"),
             };
             format!(
                 "{left} is {mean}{unit} {word} than {right} in {metric} (95 % interval over {over}: \
                  {near} to {far}){shown}."
+            )
+        }
+        (Claim::NoVariation, Some(_)) => {
+            let (word, noun) = match c.is_gain() {
+                true => ("better", "gain"),
+                false => ("worse", "loss"),
+            };
+            let [mean] = rounded([c.mean.abs()], &c.unit);
+            format!(
+                "{left} is {mean}{unit} {word} than {right} in {metric}, which shows no {noun}: the \
+                 difference is the same in all {over}, and that is no certainty."
             )
         }
         _ => format!(

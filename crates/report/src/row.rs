@@ -1,6 +1,7 @@
 //! One value of one model over seeds, and the paired difference of two.
 
 use anyhow::{Context, Result, bail, ensure};
+use metrics::words::counted;
 use metrics::{Better, stats};
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,10 @@ pub struct Comparison {
     /// examples would give, not what another training would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub examples: Option<u64>,
+    /// What one of these examples is, as `text` or `conversation`; `None` in results of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
     /// Why it shows nothing of the two sides even where its interval lies on one side of 0, as when
     /// one was trained for a shorter time; `None` where nothing speaks against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,21 +166,45 @@ impl Comparison {
             ci95: stats::t_interval(&per_seed),
             per_seed,
             examples: None,
+            example: None,
             caveat: None,
         })
     }
 
-    /// Replaces the interval by one over this many examples, for a single seed.
-    pub fn over_examples(self, ci95: [f64; 2], examples: u64) -> Self {
-        Self { ci95: Some(ci95), examples: Some(examples), ..self }
+    /// Replaces the interval by one over this many examples, for a single seed. `example` is what
+    /// one of them is, as `text`.
+    ///
+    /// ```
+    /// use report::{Comparison, Row};
+    /// let row = |name, accuracy| Row::new(name, "test accuracy", vec![accuracy]);
+    /// let gain = Comparison::between("gain", &row("better", 80.0)?, &row("plain", 60.0)?)?;
+    /// let gain = gain.over_examples([11.7, 27.5], 100, "text");
+    /// assert_eq!((gain.ci95, gain.examples), (Some([11.7, 27.5]), Some(100)));
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn over_examples(self, ci95: [f64; 2], examples: u64, example: &str) -> Self {
+        let example = Some(example.to_owned());
+        Self { ci95: Some(ci95), examples: Some(examples), example, ..self }
     }
 
-    /// What the interval is over, in words: `5 seeds` or `450 examples`.
+    /// What one of the examples is that the interval is over.
+    pub(crate) fn noun(&self) -> &str {
+        self.example.as_deref().unwrap_or("example")
+    }
+
+    /// What the interval is over, in words: `5 seeds` or `450 texts`.
     pub(crate) fn over(&self) -> String {
         match self.examples {
-            Some(examples) => format!("{examples} examples"),
+            Some(examples) => counted(examples, self.noun()),
             None => words::seeds(self.per_seed.len()),
         }
+    }
+
+    /// Whether several seeds all have the same difference but for rounding, so that the interval
+    /// has no width: that says nothing of how far another seed may be from them.
+    pub(crate) fn is_the_same_in_all_seeds(&self) -> bool {
+        let [lo, hi] = self.ci95.filter(|_| self.examples.is_none()).unwrap_or([0.0, 1.0]);
+        hi - lo <= 1e-9 * lo.abs().max(hi.abs())
     }
 
     /// Whether the mean difference is an improvement.

@@ -2,6 +2,7 @@
 //! same cells.
 
 use metrics::Better;
+use metrics::words::plural;
 
 use crate::expectation::Verdict;
 use crate::result::RunResult;
@@ -115,20 +116,20 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
         true => "mean".into(),
         false => directed(&first.metric, &first.unit, first.better),
     });
-    // Of one seed the interval is over samples, where there is one.
-    let over_samples = one_seed && result.comparisons.iter().any(|c| c.ci95.is_some());
+    // Of one seed the interval is over examples, where there is one.
+    let over_examples = over_examples(result).filter(|_| one_seed);
+    let has_examples = over_examples.is_some();
     if !one_seed {
         table.header.extend([over_seeds(result), PER_SEED.into()]);
-    } else if over_samples {
-        table.header.push("95 % interval over samples".into());
     }
+    table.header.extend(over_examples.map(|over| format!("95 % interval over {over}")));
     if mixed {
         table.header.push("metric".into());
     }
     for c in &result.comparisons {
         let mut cells = vec![format!("{} − {}", c.left, c.right)];
         cells.push(signed(c.mean, &c.unit));
-        if over_samples {
+        if has_examples {
             cells.push(interval(c.ci95, &c.unit));
         } else if !one_seed {
             let each: Vec<String> = c.per_seed.iter().map(|v| signed(*v, &c.unit)).collect();
@@ -142,9 +143,28 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
     Some(table)
 }
 
+/// What the intervals of differences of the only seed are over: so many texts, or texts where their
+/// numbers differ; `None` without an interval.
+fn over_examples(result: &RunResult) -> Option<String> {
+    let mut all = result.comparisons.iter().filter(|c| c.ci95.is_some());
+    let first = all.next()?;
+    let others: Vec<&Comparison> = all.collect();
+    Some(match others.iter().all(|c| c.over() == first.over()) {
+        true => first.over(),
+        false if others.iter().all(|c| c.noun() == first.noun()) => plural(first.noun()),
+        false => "examples".to_owned(),
+    })
+}
+
 /// What speaks against single differences, a sentence each.
 pub(crate) fn caveats(result: &RunResult) -> Vec<String> {
-    let said = |c: &Comparison| Some(format!("{} − {}: {}.", c.left, c.right, c.caveat.as_ref()?));
+    let said = |c: &Comparison| {
+        let same = || {
+            let is_same = c.mean != 0.0 && c.is_the_same_in_all_seeds();
+            is_same.then(|| format!("the same in all {}, which is no certainty", c.over()))
+        };
+        Some(format!("{} − {}: {}.", c.left, c.right, c.caveat.clone().or_else(same)?))
+    };
     result.comparisons.iter().filter_map(said).collect()
 }
 

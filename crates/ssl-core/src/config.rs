@@ -1,6 +1,7 @@
 //! The choice of a method as data: one enum over the methods' own settings.
 
 use serde::{Deserialize, Serialize};
+use torch::ConfigError;
 
 use crate::methods::{
     AdaMatchConfig, FixMatchConfig, FlexMatchConfig, FreeMatchConfig, IctConfig, LgaConfig,
@@ -78,11 +79,11 @@ impl MethodConfig {
 }
 
 impl MethodSettings for MethodConfig {
-    fn check(&self) -> Result<(), String> {
-        self.config().check()
+    fn faults(&self) -> Vec<ConfigError> {
+        self.config().faults()
     }
 
-    fn fits_classes(&self, classes: usize) -> Result<(), String> {
+    fn fits_classes(&self, classes: usize) -> Result<(), ConfigError> {
         self.config().fits_classes(classes)
     }
 

@@ -62,7 +62,6 @@
 //! is anything that implements [`Method`].
 #![forbid(unsafe_code)]
 
-mod check;
 mod config;
 #[cfg(test)]
 mod draw_tests;

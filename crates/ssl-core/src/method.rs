@@ -1,7 +1,7 @@
 //! The interface of a method of learning from unlabelled samples.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Mode, Model, Tensor, group};
+use torch::{ConfigError, Device, Mode, Model, Tensor, group};
 use train::{Loss, Progress};
 
 /// How much a sample is changed before a network sees it. The recipe says which augmentation each
@@ -167,16 +167,16 @@ pub struct Needs {
 
 /// The settings of a method, as a recipe has them.
 pub trait MethodSettings {
-    /// Whether every setting lies in its range; the error names the first that does not.
-    fn check(&self) -> Result<(), String>;
+    /// Every setting out of its range ([`torch::Faults`] has the usual ranges).
+    fn faults(&self) -> Vec<ConfigError>;
 
     /// Whether the settings are of so many classes; the error names the first that is not.
-    fn fits_classes(&self, _classes: usize) -> Result<(), String> {
+    fn fits_classes(&self, _classes: usize) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// The method in a fresh state. Settings that [`check`](MethodSettings::check) or
-    /// [`fits_classes`](MethodSettings::fits_classes) refuse are a bug here and may panic.
+    /// The method in a fresh state. Settings with [faults](MethodSettings::faults), or that
+    /// [`fits_classes`](MethodSettings::fits_classes) refuses, are a bug here and may panic.
     fn build(&self, task: &TaskInfo) -> Box<dyn Method>;
 
     /// What the method needs.
@@ -197,8 +197,8 @@ pub trait Method {
     fn views(&self) -> Views;
 
     /// Whether the method can teach a network whose last layer takes `features` numbers; the error
-    /// says what to change. Asked before the first step.
-    fn fits(&self, _features: i64) -> Result<(), String> {
+    /// names the setting and says what to change. Asked before the first step.
+    fn fits(&self, _features: i64) -> Result<(), ConfigError> {
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl<M: Method + ?Sized> Method for Box<M> {
         (**self).views()
     }
 
-    fn fits(&self, features: i64) -> Result<(), String> {
+    fn fits(&self, features: i64) -> Result<(), ConfigError> {
         (**self).fits(features)
     }
 

@@ -128,6 +128,17 @@ char *tutor_autocast_leave(int32_t device, const Autocast *before) {
   });
 }
 
+// What libtorch's CUDA part does from the start. float32 is float32: convolutions in TF32 would be
+// the default. cuDNN's attention gives gradients that are no numbers for some masks on sm90
+// (pytorch #196678), and makes a plan for each new shape, of which packed batches have many.
+char *tutor_cuda_defaults() {
+  return guarded([&] {
+    at::globalContext().setSDPUseCuDNN(false);
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+  });
+}
+
 // Whether float32 convolutions and products may be computed in TF32 on GPUs that have it.
 char *tutor_tf32(bool allowed) {
   return guarded([&] {
@@ -185,7 +196,10 @@ char *tutor_cuda_device(int32_t index, char *name, size_t room, uint64_t *bytes)
 // libtorch's allocator at once, which gives it away again only when the copy is over.
 char *tutor_send(const Tensor *tensor, int32_t device, Tensor **out) {
   return guarded([&] {
-    const Tensor pinned = tensor->pin_memory();
+    // Pinned memory keeps strides, and nothing can be copied into rows that share memory.
+    const Tensor whole =
+        tensor->is_non_overlapping_and_dense() ? *tensor : tensor->contiguous();
+    const Tensor pinned = whole.pin_memory();
     *out = new Tensor(pinned.to(device_of(device), pinned.scalar_type(), /*non_blocking=*/true));
   });
 }

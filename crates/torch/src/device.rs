@@ -35,8 +35,10 @@ pub enum DeviceError {
     },
     /// libtorch is installed without its CUDA part.
     #[error(
-        "there is a CUDA driver, but {} is missing: `cargo xtask setup --cuda` fetches it",
-        path.display()
+        "there is a CUDA driver, but {} is missing: `cargo xtask setup --cuda` fetches it; without a \
+         toolchain, put the lib folder of a CUDA build of torch {} first in LD_LIBRARY_PATH",
+        path.display(),
+        ffi::version()
     )]
     NoLibrary {
         /// Where it was looked for.
@@ -90,7 +92,9 @@ fn open_cuda_library(path: &Path) -> Result<(), DeviceError> {
         return Err(DeviceError::NoLibrary { path: path.to_owned() });
     }
     ffi::open(&path.to_string_lossy())
-        .map_err(|reason| DeviceError::Load { path: path.to_owned(), reason })
+        .map_err(|reason| DeviceError::Load { path: path.to_owned(), reason })?;
+    ffi::cuda_defaults();
+    Ok(())
 }
 
 /// Whether [`load_cuda`] succeeded before.
@@ -201,6 +205,13 @@ pub fn tensor_on<T: Element>(values: &[T], device: Device) -> Tensor {
     copy_async(&Tensor::from_slice(values), device)
 }
 
+/// Waits until a GPU has done what it was told; on a CPU there is nothing to wait for.
+pub fn synchronize(device: Device) {
+    if let Device::Cuda(index) = device {
+        Cuda::synchronize(i64::try_from(index).expect("a device's number"));
+    }
+}
+
 /// The most bytes that tensors of this process have had at once on a GPU; `None` on the CPU, where
 /// the system counts those of the whole process, and where libtorch does not know.
 pub fn peak_memory(device: Device) -> Option<u64> {
@@ -208,7 +219,8 @@ pub fn peak_memory(device: Device) -> Option<u64> {
 }
 
 /// Whether float32 convolutions and matrix products may be computed in TF32, with ten bits after
-/// the point, on GPUs that have it. libtorch begins with convolutions allowed and products not.
+/// the point, on GPUs that have it. It is forbidden until this allows it, unlike in PyTorch, where
+/// convolutions begin in TF32.
 pub fn set_tf32(allowed: bool) {
     ffi::tf32(allowed);
 }

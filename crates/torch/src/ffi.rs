@@ -94,6 +94,7 @@ unsafe extern "C" {
     fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
     fn tutor_autocast_enter(device: i32, on: bool, before: *mut Autocast) -> *mut c_char;
     fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
+    fn tutor_cuda_defaults() -> *mut c_char;
     fn tutor_tf32(allowed: bool) -> *mut c_char;
     fn tutor_keep_memory();
     fn tutor_libtorch_folder() -> *mut c_char;
@@ -348,6 +349,12 @@ pub(crate) fn autocast_enter(device: Device, on: bool) -> Autocast {
 pub(crate) fn autocast_leave(device: Device, before: &Autocast) {
     // SAFETY: `before` outlives the call and is laid out as the shim's struct.
     expect(unsafe { tutor_autocast_leave(index(device), before) }, "autocast");
+}
+
+/// Settles what libtorch's CUDA part does, when it is loaded.
+pub(crate) fn cuda_defaults() {
+    // SAFETY: no arguments.
+    expect(unsafe { tutor_cuda_defaults() }, "CUDA's defaults");
 }
 
 /// Allows TF32 on GPUs, or forbids it.

@@ -5,7 +5,8 @@
 //! optimisers with serialisable state ([`optim`]), generators whose state can be restored
 //! ([`rng`]), data-parallel process groups on CPUs ([`group`]), inference and export graphs
 //! ([`Inference`], [`graph`]), files of tensors ([`store`]), and reading of Hugging Face folders
-//! ([`hub`]). One binary runs with and without a GPU ([`device`]).
+//! ([`hub`]). What is wrong with a configuration is told in one form ([`ConfigError`]). One binary
+//! runs with and without a GPU ([`device`]).
 //!
 //! ```
 //! use torch::{Device, Kind, Mode, Net, Params, Tensor, nn::Linear};
@@ -26,6 +27,7 @@
 //! ```
 
 mod batch_part;
+mod config_error;
 pub mod device;
 mod ffi;
 pub mod finite;
@@ -51,6 +53,7 @@ pub mod sequences;
 pub mod store;
 
 pub use batch_part::BatchPart;
+pub use config_error::{ConfigError, Faults, InvalidConfig};
 pub use grad::no_grad;
 pub use inference::Inference;
 pub use mode::{Mode, NoisyRows};

@@ -10,8 +10,9 @@ use crate::nn::Linear;
 use crate::parts::in_parts;
 use crate::{Mode, Params, Scope, ffi, rng};
 
-/// A network maps a batch to logits.
-pub trait Net {
+/// A network maps a batch to logits. It can be moved to another thread, and not be used by two at
+/// once.
+pub trait Net: Send {
     /// `x` is `[batch, ...]`; the logits are `[batch, classes]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor;
 
@@ -35,7 +36,7 @@ pub trait Net {
 }
 
 /// A network whose last layer is linear, run in two parts. What implements this implements [`Net`].
-pub trait Features {
+pub trait Features: Send {
     /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor;
 

@@ -45,7 +45,7 @@ pub use slot::DecayOn;
 use slot::Slot;
 
 use crate::store::{self, StoreError};
-use crate::{Params, ffi};
+use crate::{ConfigError, Faults, Params, ffi};
 
 /// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left
 /// out take the defaults of [`Sgd`], [`RmsProp`], [`AdamW`] and [`Adafactor`]; unknown ones are
@@ -80,35 +80,31 @@ impl OptimConfig {
         }
     }
 
-    /// Every constant that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let rate = |key, x: f64| (key, x, (0.0..1.0).contains(&x), "is not in [0, 1)");
-        let above = |key, x: f64| (key, x, x > 0.0 && x.is_finite(), "is not above 0");
-        let decay = |x: f64| ("weight_decay", x, x >= 0.0 && x.is_finite(), "is not at least 0");
-        let checks = match self {
-            OptimConfig::Sgd(c) => vec![rate("momentum", c.momentum), decay(c.weight_decay)],
-            OptimConfig::Rmsprop(c) => vec![
-                rate("decay", c.decay),
-                rate("momentum", c.momentum),
-                above("eps", c.eps),
-                decay(c.weight_decay),
-            ],
-            OptimConfig::Adamw(c) => vec![
-                rate("beta1", c.beta1),
-                rate("beta2", c.beta2),
-                above("eps", c.eps),
-                decay(c.weight_decay),
-            ],
-            OptimConfig::Adafactor(c) => vec![
-                above("decay", c.decay),
-                above("eps", c.eps),
-                above("least_scale", c.least_scale),
-                above("clip", c.clip),
-                rate("beta1", c.beta1),
-            ],
+    /// Every constant that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Faults::default();
+        match self {
+            OptimConfig::Sgd(c) => {
+                faults.rate("momentum", c.momentum).not_negative("weight_decay", c.weight_decay)
+            }
+            OptimConfig::Rmsprop(c) => faults
+                .rate("decay", c.decay)
+                .rate("momentum", c.momentum)
+                .positive("eps", c.eps)
+                .not_negative("weight_decay", c.weight_decay),
+            OptimConfig::Adamw(c) => faults
+                .rate("beta1", c.beta1)
+                .rate("beta2", c.beta2)
+                .positive("eps", c.eps)
+                .not_negative("weight_decay", c.weight_decay),
+            OptimConfig::Adafactor(c) => faults
+                .positive("decay", c.decay)
+                .positive("eps", c.eps)
+                .positive("least_scale", c.least_scale)
+                .positive("clip", c.clip)
+                .rate("beta1", c.beta1),
         };
-        let faults = checks.into_iter().filter(|(_, _, ok, _)| !ok);
-        faults.map(|(key, value, _, fault)| (key, format!("{value} {fault}"))).collect()
+        faults.done()
     }
 
     /// Makes the optimiser of all trainable tensors of `params`, with fresh state on their device.
@@ -336,6 +332,25 @@ mod tests {
 
     use super::*;
     use crate::{Init, Role};
+
+    /// Where the gradient is 0, decay alone moves a weight: w ← (1 − rate · η · decay) w.
+    #[test]
+    fn a_layers_own_rate_scales_its_weight_decay() {
+        for (bias_correction, loops) in [(true, true), (true, false), (false, true), (false, false)]
+        {
+            for (rate, expected) in [(1.0, 0.99), (0.5, 0.995)] {
+                let (w, params) = Params::build(Device::Cpu, |scope| {
+                    scope.tensor("w", &[1], Role::Weight, Init::Const(1.0))
+                });
+                let adam = AdamW { weight_decay: 0.1, bias_correction, ..AdamW::default() };
+                let mut optimizer = OptimConfig::Adamw(adam).build_with_rates(&params, |_| rate);
+                (&w * 0.0).sum(Kind::Float).backward();
+                optimizer.step_by(0.1, loops);
+                let found = w.double_value(&[0]);
+                assert!((found - expected).abs() < 1e-6, "{adam:?}, rate {rate}: {found}");
+            }
+        }
+    }
 
     #[test]
     fn loops_compute_what_the_kernels_for_cuda_do() {

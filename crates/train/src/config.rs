@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use torch::optim::OptimConfig;
+use torch::{ConfigError, Faults};
 
-use crate::{BatchStatistics, ConfigError, Ema, OptimizerState, Schedule, Swa};
+use crate::{BatchStatistics, Ema, OptimizerState, Schedule, Swa};
 
 /// How a network is trained: a table of a recipe, wherever something is trained.
 ///
@@ -86,27 +87,24 @@ impl TrainConfig {
     /// Every value that makes no sense. A training of 0 steps is no fault here: the caller decides,
     /// and [`fit`](crate::fit()) refuses it.
     pub fn faults(&self) -> Vec<ConfigError> {
-        let mut faults = Vec::new();
-        if self.batch == 0 {
-            faults.push(ConfigError::new("batch", "at least one sample a step is needed"));
-        }
-        if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {
-            let fault = format!("{} parts of a batch of {} samples", self.accumulate, self.batch);
-            faults.push(ConfigError::new("accumulate", fault));
-        }
-        faults.extend(self.lr.faults().into_iter().map(|e| {
-            let fault = format!("{} {}", e.value, e.fault);
-            ConfigError::new(e.field, fault).within("lr")
-        }));
-        let optim = self.optim.faults().into_iter();
-        faults.extend(optim.map(|(key, fault)| ConfigError::new(key, fault).within("optim")));
-        faults.extend(self.ema.iter().flat_map(Ema::faults).map(|e| e.within("ema")));
-        faults.extend(self.swa.iter().flat_map(Swa::faults).map(|e| e.within("swa")));
-        if self.clip_norm.is_some_and(|n| !n.is_finite() || n <= 0.0) {
-            let fault = "a norm above 0 is needed; leave the key out not to clip";
-            faults.push(ConfigError::new("clip_norm", fault));
-        }
-        faults
+        let (batch, parts) = (self.batch, self.accumulate);
+        Faults::default()
+            .unless(batch > 0, "batch", "at least one sample a step is needed")
+            .unless(
+                parts > 0 && batch.is_multiple_of(parts),
+                "accumulate",
+                format!("{parts} parts of a batch of {batch} samples"),
+            )
+            .within("lr", self.lr.faults())
+            .within("optim", self.optim.faults())
+            .within("ema", self.ema.iter().flat_map(Ema::faults))
+            .within("swa", self.swa.iter().flat_map(Swa::faults))
+            .unless(
+                self.clip_norm.is_none_or(|norm| norm > 0.0 && norm.is_finite()),
+                "clip_norm",
+                "a norm above 0 is needed; leave the key out not to clip",
+            )
+            .done()
     }
 }
 
@@ -157,14 +155,10 @@ impl Default for Cadence {
 impl Cadence {
     /// Every value that makes no sense.
     pub fn faults(&self) -> Vec<ConfigError> {
-        let mut faults = Vec::new();
-        if self.log == 0 {
-            let fault = "0 steps between two rows; give the number of steps to log the last only";
-            faults.push(ConfigError::new("log", fault));
-        }
-        if self.keep == 0 {
-            faults.push(ConfigError::new("keep", "at least one checkpoint has to be kept"));
-        }
-        faults
+        let fault = "0 steps between two rows; give the number of steps to log the last only";
+        Faults::default()
+            .unless(self.log > 0, "log", fault)
+            .unless(self.keep > 0, "keep", "at least one checkpoint has to be kept")
+            .done()
     }
 }

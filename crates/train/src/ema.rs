@@ -2,9 +2,9 @@
 //! shape.
 
 use serde::{Deserialize, Serialize};
-use torch::{Params, Role, Tensor, foreach, no_grad};
+use torch::{ConfigError, Faults, Params, Role, Tensor, foreach, no_grad};
 
-use crate::{ConfigError, Progress};
+use crate::Progress;
 
 /// What happens to the tensors that are not trained: batch norm's running statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +45,7 @@ impl Ema {
 
     /// Every value that makes no sense: a decay outside [0, 1).
     pub fn faults(&self) -> Vec<ConfigError> {
-        if (0.0..1.0).contains(&self.decay) {
-            return Vec::new();
-        }
-        vec![ConfigError::new("decay", format!("{} is not in [0, 1)", self.decay))]
+        Faults::default().rate("decay", self.decay).done()
     }
 
     /// The weight of the past at step `t`, counted from 0.

@@ -10,7 +10,7 @@ use metrics::Metric;
 use torch::group::Reducer;
 use torch::optim::Optimizer;
 use torch::precision::autocast;
-use torch::{Device, Tensor, no_grad};
+use torch::{Device, Faults, InvalidConfig, Tensor, no_grad};
 
 use crate::checkpoint::RunState;
 use crate::finite::{self, NonFinite, Unchecked};
@@ -19,9 +19,7 @@ use crate::pace::Pace;
 use crate::record::Log;
 use crate::resume::{begin_together, restore};
 use crate::shards::Shards;
-use crate::{
-    Callback, ConfigError, FitOptions, Loss, Objective, Parallel, Progress, StageDir, signals,
-};
+use crate::{Callback, FitOptions, Loss, Objective, Parallel, Progress, StageDir, signals};
 
 /// Trains `objective` with `optimizer` (made over the objective's parameters) as `options` say, and
 /// leaves the record, the checkpoints and the best weights in `stage`.
@@ -112,13 +110,14 @@ where
 }
 
 /// Refuses settings that make no sense.
-fn check(options: &FitOptions<'_>) -> Result<(), FitError> {
-    let mut faults = options.config.faults();
-    if options.config.steps == 0 {
-        faults.push(ConfigError::new("steps", "at least one step is needed"));
-    }
-    faults.extend(options.cadence.faults().into_iter().map(|e| e.within("cadence")));
-    if faults.is_empty() { Ok(()) } else { Err(FitError::Config(faults)) }
+fn check(options: &FitOptions<'_>) -> Result<(), InvalidConfig> {
+    InvalidConfig::of(
+        Faults::default()
+            .also(options.config.faults())
+            .unless(options.config.steps > 0, "steps", "at least one step is needed")
+            .within("cadence", options.cadence.faults())
+            .done(),
+    )
 }
 
 /// The wall clock of a run.

@@ -4,21 +4,21 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use torch::InvalidConfig;
 use torch::rng::RngError;
 use torch::store::StoreError;
 
 use metrics::Metric;
 
 use crate::checkpoint::{Best, CheckpointError};
-use crate::config_error::ConfigError;
 use crate::finite::NonFinite;
 
 /// Why training stopped before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
     /// Settings that make no sense, every one of them.
-    #[error("training cannot start: {}", joined(.0))]
-    Config(Vec<ConfigError>),
+    #[error("training cannot start: {0}")]
+    Config(#[from] InvalidConfig),
     /// A checkpoint cannot be written, read or used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -93,10 +93,6 @@ pub enum FitError {
         /// The names that there are.
         given: Vec<String>,
     },
-}
-
-fn joined(faults: &[ConfigError]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn kept(last_good: &Option<PathBuf>) -> String {

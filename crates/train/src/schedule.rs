@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 use crate::Progress;
 
@@ -202,18 +203,6 @@ fn whole() -> f64 {
     1.0
 }
 
-/// A schedule with a number that makes no sense.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("schedule: {field} = {value} {fault}")]
-pub struct ScheduleError {
-    /// The field at fault.
-    pub field: &'static str,
-    /// Its value.
-    pub value: f64,
-    /// What is wrong with it.
-    pub fault: &'static str,
-}
-
 impl Schedule {
     /// One value throughout.
     pub fn constant(value: f64) -> Self {
@@ -312,70 +301,46 @@ impl Schedule {
     /// Every number that makes no sense: one that is not finite or below 0 (no learning rate or
     /// loss's weight is), a rate outside (0, 1), a part of a run outside (0, 1], an end that a
     /// staircase does not reach.
-    pub fn faults(&self) -> Vec<ScheduleError> {
+    pub fn faults(&self) -> Vec<ConfigError> {
         use Schedule as S;
-        let at_least_0 = |field, value: f64| {
-            let finite = fault(field, value, value.is_finite(), "is not finite");
-            finite.and(fault(field, value, value >= 0.0, "is below 0"))
-        };
-        let rate = |value| fault("rate", value, value > 0.0 && value < 1.0, "is not in (0, 1)");
-        let over = |value| fault("over", value, value > 0.0 && value <= 1.0, "is not in (0, 1]");
-        let checks = match *self {
-            S::Constant { value, .. } => vec![at_least_0("value", value)],
+        let mut faults = Faults::default();
+        match *self {
+            S::Constant { value, .. } => faults.not_negative("value", value),
             S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
-                vec![at_least_0("from", from), at_least_0("to", to)]
+                faults.not_negative("from", from).not_negative("to", to)
             }
             S::Cosine { from, .. } | S::DecayFromStart { from, .. } => {
-                vec![at_least_0("from", from)]
+                faults.not_negative("from", from)
             }
-            S::RsqrtDecay { scale, .. } => vec![at_least_0("scale", scale)],
+            S::RsqrtDecay { scale, .. } => faults.not_negative("scale", scale),
             S::CyclicCosine { from, length, turn, cycle } => {
-                let positive = length > 0.0 && length.is_finite();
-                let beyond = "ends before the cycles begin, at `turn` − `cycle`";
-                vec![
-                    at_least_0("from", from),
-                    fault("length", length, positive, "is not above 0").and(fault(
-                        "length",
-                        length,
-                        length > turn - cycle,
-                        beyond,
-                    )),
-                    fault("turn", turn, turn > 0.0 && turn <= 1.0, "is not in (0, 1]"),
-                    fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]"),
-                ]
+                let short = length > 0.0 && length <= turn - cycle;
+                let fault = format!("{length} ends before the cycles begin, at `turn` − `cycle`");
+                faults
+                    .not_negative("from", from)
+                    .positive("length", length)
+                    .unless(!short, "length", fault)
+                    .positive_fraction("turn", turn)
+                    .must_be(cycle > 0.0 && cycle <= turn, "cycle", cycle, "in (0, `turn`]")
             }
-            S::Exponential { from, rate: r, every, .. } => {
-                let above = fault("every", every, every > 0.0, "is not above 0");
-                vec![at_least_0("from", from), rate(r), at_least_0("every", every).and(above)]
+            S::Exponential { from, rate, every, .. } => faults
+                .not_negative("from", from)
+                .inner_fraction("rate", rate)
+                .positive("every", every),
+            S::ExponentialTo { from, to, rate, .. } => faults
+                .positive("from", from)
+                .inner_fraction("rate", rate)
+                .must_be(to > 0.0 && to < from, "to", to, "between 0 and `from`"),
+            S::RampUp { value, over }
+            | S::CosineRampUp { value, over }
+            | S::SigmoidRampUp { value, over }
+            | S::SigmoidRampDown { value, over } => {
+                faults.not_negative("value", value).positive_fraction("over", over)
             }
-            S::ExponentialTo { from, to, rate: r, .. } => {
-                let above = fault("from", from, from > 0.0, "is not above 0");
-                let below = fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`");
-                vec![at_least_0("from", from).and(above), rate(r), below]
-            }
-            S::RampUp { value, over: o }
-            | S::CosineRampUp { value, over: o }
-            | S::SigmoidRampUp { value, over: o }
-            | S::SigmoidRampDown { value, over: o } => vec![at_least_0("value", value), over(o)],
             S::Delayed { value, until } => {
-                let within = (0.0..=1.0).contains(&until);
-                vec![at_least_0("value", value), fault("until", until, within, "is not in [0, 1]")]
+                faults.not_negative("value", value).fraction("until", until)
             }
         };
-        checks.into_iter().filter_map(Result::err).collect()
+        faults.done()
     }
-
-    /// The first of the [`faults`](Schedule::faults), if there is one.
-    pub fn check(&self) -> Result<(), ScheduleError> {
-        self.faults().into_iter().next().map_or(Ok(()), Err)
-    }
-}
-
-fn fault(
-    field: &'static str,
-    value: f64,
-    ok: bool,
-    fault: &'static str,
-) -> Result<(), ScheduleError> {
-    if ok { Ok(()) } else { Err(ScheduleError { field, value, fault }) }
 }

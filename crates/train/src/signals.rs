@@ -1,11 +1,11 @@
 //! SIGINT and SIGTERM: the first asks for a checkpoint and an orderly end, the second ends the
-//! process at once.
+//! process at once. SIGXFSZ: the process may go on, and tell which file is too large.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 static ASKED: OnceLock<Result<Arc<AtomicBool>, String>> = OnceLock::new();
@@ -14,6 +14,13 @@ static ASKED: OnceLock<Result<Arc<AtomicBool>, String>> = OnceLock::new();
 /// and so should any other long piece of work that can stop in an orderly way.
 pub fn install() -> io::Result<()> {
     asked().map(|_| ())
+}
+
+/// Keeps the process alive where a file reaches the limit of `ulimit -f`: the write fails then, of
+/// [`io::ErrorKind::FileTooLarge`], and does not end the process without a word.
+pub fn outlive_file_limit() -> io::Result<()> {
+    // Nobody asks for the flag: a signal with a handler ends no process.
+    flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 /// Whether a signal has come since [`install`].

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use torch::store::{self, StoreError};
+use torch::store::{self, StoreError, Stored};
 use torch::{Params, finite};
 
 use crate::checkpoint::{CheckpointError, Checkpoints};
@@ -43,6 +43,25 @@ pub enum StageError {
     /// The final weights cannot be written or read.
     #[error(transparent)]
     Weights(#[from] StoreError),
+    /// There are no final weights yet.
+    #[error(
+        "{} is not there: the run has not come to it; run the same command again",
+        path.display()
+    )]
+    Unfinished {
+        /// Where they will be.
+        path: PathBuf,
+    },
+    /// The final weights are not those that the stage ended with.
+    #[error(
+        "{}: other bytes than done.json beside it records, so the file is damaged or was replaced: \
+         restore it, or train again",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The weights that the stage is to end with are no numbers.
     #[error(
         "{}: the tensor {name} of the final weights is {value}, so they are not kept",
@@ -82,6 +101,11 @@ pub struct StageDir {
     _lock: Option<File>,
 }
 
+/// The file of the final weights.
+const FINAL: &str = "final.safetensors";
+/// The file that says that they are final.
+const MARK: &str = "done.json";
+
 /// How long a folder that is in use is waited for: a process that just ended, or a child that this
 /// one has started and that is not yet its own program, lets go of the lock a moment later.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -91,14 +115,10 @@ impl StageDir {
     /// result lives, and removes files that a killed process left unfinished. A folder that is in
     /// use is waited for, two seconds at most.
     pub fn open(path: &Path) -> Result<Self, StageError> {
-        let io = |at: &Path| {
-            let path = at.to_owned();
-            move |source| StageError::Io { path, source }
-        };
-        fs::create_dir_all(path).map_err(io(path))?;
+        fs::create_dir_all(path).map_err(io_at(path))?;
         let lock_path = path.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(io(&lock_path))?;
+        let lock = lock.map_err(io_at(&lock_path))?;
         let began = Instant::now();
         loop {
             match lock.try_lock() {
@@ -138,24 +158,45 @@ impl StageDir {
 
     /// Where the final weights are.
     pub fn final_path(&self) -> PathBuf {
-        self.path.join("final.safetensors")
+        self.path.join(FINAL)
+    }
+
+    /// The final weights in a stage's folder, which is neither locked nor changed. It is an error
+    /// if they are not there yet, or if `done.json` records another digest than theirs.
+    pub fn final_weights(path: &Path) -> Result<Stored, StageError> {
+        let file = path.join(FINAL);
+        let bytes = match fs::read(&file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(StageError::Unfinished { path: file });
+            }
+            bytes => bytes.map_err(io_at(&file))?,
+        };
+        // A process that was killed between the two files has left no mark.
+        match fs::read(path.join(MARK)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            mark => {
+                let mark = mark.map_err(io_at(&path.join(MARK)))?;
+                if serde_json::from_slice::<Done>(&mark).is_ok_and(|d| d.sha256 != digest(&bytes)) {
+                    return Err(StageError::Damaged { path: file });
+                }
+            }
+        }
+        Ok(store::from_bytes(&bytes, &file.display().to_string())?)
     }
 
     /// The contents of `done.json`, if the stage is finished: the file is there and the final
     /// weights have the digest that it names. If they have not, there is a warning, and the stage
     /// counts as not finished.
     pub fn done(&self) -> Result<Option<Done>, StageError> {
-        let (mark, weights) = (self.path.join("done.json"), self.final_path());
+        let (mark, weights) = (self.path.join(MARK), self.final_path());
         let text = match fs::read(&mark) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(self.io(&mark))?,
+            text => text.map_err(io_at(&mark))?,
         };
         let fault = match serde_json::from_slice::<Done>(&text) {
             Err(e) => format!("{}: {e}", mark.display()),
             Ok(done) => match fs::read(&weights) {
-                Ok(bytes) if format!("{:x}", Sha256::digest(&bytes)) == done.sha256 => {
-                    return Ok(Some(done));
-                }
+                Ok(bytes) if digest(&bytes) == done.sha256 => return Ok(Some(done)),
                 Ok(_) => format!("{}: other bytes than done.json says", weights.display()),
                 Err(e) => format!("{}: {e}", weights.display()),
             },
@@ -168,7 +209,7 @@ impl StageDir {
     /// `done.json`. Weights of which one is not finite are an error.
     pub fn finish(&self, weights: &Params, summary: &impl Serialize) -> Result<(), StageError> {
         let summary = serde_json::to_value(summary)
-            .map_err(|e| StageError::Io { path: self.path.join("done.json"), source: e.into() })?;
+            .map_err(|e| StageError::Io { path: self.path.join(MARK), source: e.into() })?;
         let tensors = weights.tensors();
         let values: Vec<_> = tensors.iter().map(|(_, tensor)| tensor).collect();
         if let Some((at, value)) = finite::first_bad(&values) {
@@ -177,14 +218,18 @@ impl StageDir {
         }
         let bytes = store::to_bytes(&tensors, &BTreeMap::new());
         atomic_file::write(&self.final_path(), &bytes)?;
-        let done = Done { sha256: format!("{:x}", Sha256::digest(&bytes)), summary };
+        let done = Done { sha256: digest(&bytes), summary };
         let text = serde_json::to_vec_pretty(&done).expect("plain data");
-        atomic_file::write(&self.path.join("done.json"), &text)?;
+        atomic_file::write(&self.path.join(MARK), &text)?;
         Ok(())
     }
+}
 
-    fn io(&self, path: &Path) -> impl FnOnce(io::Error) -> StageError + use<> {
-        let path = path.to_owned();
-        move |source| StageError::Io { path, source }
-    }
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> StageError + use<> {
+    let path = path.to_owned();
+    move |source| StageError::Io { path, source }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }

@@ -2,9 +2,9 @@
 //! run.
 
 use serde::{Deserialize, Serialize};
-use torch::{Params, Role, Tensor, foreach, no_grad};
+use torch::{ConfigError, Faults, Params, Role, Tensor, foreach, no_grad};
 
-use crate::{ConfigError, Progress};
+use crate::Progress;
 
 /// At which steps the weights enter the mean (Izmailov et al. 2018, arXiv 1803.05407; fast-SWA,
 /// Athiwaratkun et al. 2019, arXiv 1806.05594, takes them several times in a cycle of the learning
@@ -32,14 +32,8 @@ pub struct Swa {
 impl Swa {
     /// Every value that makes no sense.
     pub fn faults(&self) -> Vec<ConfigError> {
-        let mut faults = Vec::new();
-        if !(0.0..1.0).contains(&self.from) {
-            faults.push(ConfigError::new("from", format!("{} is not in [0, 1)", self.from)));
-        }
-        if self.every == 0 {
-            faults.push(ConfigError::new("every", "at least one step has to lie between two"));
-        }
-        faults
+        let fault = "at least one step has to lie between two";
+        Faults::default().rate("from", self.from).unless(self.every > 0, "every", fault).done()
     }
 
     fn first(&self, steps: u64) -> u64 {

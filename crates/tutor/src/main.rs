@@ -99,6 +99,9 @@ fn run_command() -> u8 {
     }
     torch::device::retain_freed_memory();
     run::memory::quiet();
+    if let Err(error) = train::signals::outlive_file_limit() {
+        note(&format!("warning: {error}; a file above the limit of `ulimit -f` ends the program"));
+    }
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
@@ -106,7 +109,7 @@ fn run_command() -> u8 {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let result = match cli.command {
+    let result = run::memory::told_when_full(|| match cli.command {
         Command::List(args) => commands::list::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
         Command::Pretrain(args) => commands::pretrain::run(&args),
@@ -128,7 +131,7 @@ fn run_command() -> u8 {
         Command::Check(args) => commands::check::run(&args),
         Command::Parity(args) => commands::parity::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
-    };
+    });
     match result {
         Ok(()) => 0,
         Err(error) if error.is::<Interrupted>() => {

@@ -13,10 +13,7 @@ use torch::nn::{
     Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
     global_average_pool,
 };
-use torch::{Features, Init, Mode, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, Scope, Tensor};
 
 /// Conv-Large.
 ///
@@ -63,15 +60,15 @@ impl Default for ConvLargeConfig {
 }
 
 impl ConvLargeConfig {
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
-        faults.unless(self.width >= 1, "width", self.width, "at least 1");
-        faults.rate("dropout", self.dropout);
-        faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .at_least_one("width", self.width)
+            .rate("dropout", self.dropout)
+            .fraction("leaky", self.leaky)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 }
 

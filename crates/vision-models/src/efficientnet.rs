@@ -3,8 +3,9 @@
 //!
 //! A strided 3×3 stem, seven stages of inverted residual blocks with squeeze-and-excitation and
 //! swish, a 1×1 head, average pooling, dropout and one linear layer. B0 is one table; the others
-//! multiply its widths and repeats. Padding is TensorFlow's SAME. Tensors are named as in timm's
-//! `tf_efficientnet_*`: `conv_stem`, `bn1`, `blocks.S.B.…`, `conv_head`, `bn2`, `classifier`.
+//! multiply its widths and repeats. Padding is TensorFlow's SAME unless `symmetric_padding` asks
+//! for that of PyTorch's code bases. Tensors are named as in timm: `conv_stem`, `bn1`,
+//! `blocks.S.B.…`, `conv_head`, `bn2`, `classifier`.
 //!
 //! The Lite nets are made for inference on small machines: ReLU6 in place of swish, no
 //! squeeze-and-excitation, and stem, head and the repeats of the first and last stage are B0's in
@@ -15,16 +16,14 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use torch::graph::{Graph, Operation, Value};
 use torch::nn::{
-    Activation, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, dropout,
+    Activation, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
     global_average_graph, global_average_pool, survival,
 };
-use torch::{Features, Mode, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Mode, Scope, Tensor};
 
 /// Weight of a new batch in batch norm's running statistics: 1 minus TensorFlow's decay of 0.99.
 const BN_MOMENTUM: f64 = 0.01;
+/// What TensorFlow's code adds to variances.
 const BN_EPS: f64 = 1e-3;
 
 /// The published sizes.
@@ -123,6 +122,8 @@ impl Variant {
 /// | `stochastic_depth` | 0.2 | block i of N drops its residual branch at the rate i/N of it | \[0, 1) |
 /// | `width` | the variant's, 1 to 4.3 | factor on B0's channels (Lite: but for stem and head) | > 0 |
 /// | `depth` | the variant's, 1 to 5.3 | factor on B0's repeats (Lite: but for the first and last stage) | > 0 |
+/// | `symmetric_padding` | false | strided convolutions padded by half the kernel on every side (PyTorch: timm's `efficientnet_*`, torchvision) instead of TensorFlow's SAME (timm's `tf_efficientnet_*`) | |
+/// | `bn_eps` | 0.001 | added to variances; 0.00001 in timm's `efficientnet_*` and in torchvision's B0 to B4 | > 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EfficientNetConfig {
@@ -141,6 +142,21 @@ pub struct EfficientNetConfig {
     /// Factor on B0's repeats; `None` is the variant's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<f64>,
+    /// Whether strided convolutions are padded by half the kernel on every side.
+    #[serde(skip_serializing_if = "is_tensorflows_padding")]
+    pub symmetric_padding: bool,
+    /// Added to variances.
+    #[serde(skip_serializing_if = "is_tensorflows_eps")]
+    pub bn_eps: f64,
+}
+
+// Recipes are written as before these keys were there, so that unfinished runs are found.
+fn is_tensorflows_padding(symmetric: &bool) -> bool {
+    !symmetric
+}
+
+fn is_tensorflows_eps(eps: &f64) -> bool {
+    *eps == BN_EPS
 }
 
 impl Default for EfficientNetConfig {
@@ -172,7 +188,15 @@ impl EfficientNetConfig {
             stochastic_depth: 0.2,
             width: None,
             depth: None,
+            symmetric_padding: false,
+            bn_eps: BN_EPS,
         }
+    }
+
+    /// A published size as timm's `efficientnet_*` have it, without `tf_` before the name: padded
+    /// on every side, with PyTorch's eps of batch norm.
+    pub fn symmetric(variant: Variant) -> Self {
+        Self { symmetric_padding: true, bn_eps: 1e-5, ..Self::new(variant) }
     }
 
     /// B0 for 32×32 images, as in Noisy Student's SVHN experiment.
@@ -180,15 +204,14 @@ impl EfficientNetConfig {
         Self { small_image: true, ..Self::new(Variant::B0) }
     }
 
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults = Faults::default();
-        faults.rate("dropout", self.dropout());
-        faults.rate("stochastic_depth", self.stochastic_depth);
+        faults.rate("dropout", self.dropout()).rate("stochastic_depth", self.stochastic_depth);
         for (key, factor) in [("width", self.width()), ("depth", self.depth())] {
-            faults.unless(factor > 0.0 && factor <= 64.0, key, factor, "above 0 and at most 64");
+            faults.must_be(factor > 0.0 && factor <= 64.0, key, factor, "in (0, 64]");
         }
-        faults.done()
+        faults.positive("bn_eps", self.bn_eps).done()
     }
 
     /// The dropout before the linear layer: the key's, else the variant's.
@@ -224,20 +247,33 @@ impl EfficientNetConfig {
         if fixed { repeats } else { (repeats as f64 * self.depth()).ceil() as i64 }
     }
 
-    fn activation(&self) -> Activation {
-        if self.variant.is_lite() { Activation::Relu6 } else { Activation::Swish }
+    fn layers(&self) -> Layers {
+        let activation = if self.variant.is_lite() { Activation::Relu6 } else { Activation::Swish };
+        Layers { symmetric: self.symmetric_padding, eps: self.bn_eps, activation }
     }
 }
 
-/// A convolution, batch norm and an activation.
-fn conv_norm(
-    scope: &mut Scope<'_>,
-    names: [&str; 2],
-    conv: ConvConfig,
+/// What all layers of a network share.
+#[derive(Clone, Copy)]
+struct Layers {
+    symmetric: bool,
+    eps: f64,
     activation: Activation,
-) -> ConvNorm {
-    let config = ConvNormConfig { conv, momentum: BN_MOMENTUM, eps: BN_EPS, activation };
-    ConvNorm::new(scope, names, config)
+}
+
+impl Layers {
+    /// A convolution and batch norm, without an activation.
+    fn linear(self, scope: &mut Scope<'_>, names: [&str; 2], conv: ConvConfig) -> ConvNorm {
+        Self { activation: Activation::None, ..self }.conv_norm(scope, names, conv)
+    }
+
+    /// A convolution, batch norm and the activation.
+    fn conv_norm(self, scope: &mut Scope<'_>, names: [&str; 2], conv: ConvConfig) -> ConvNorm {
+        let Self { symmetric, eps, activation } = self;
+        let padding = if symmetric { Padding::Symmetric(conv.kernel / 2) } else { Padding::Same };
+        let conv = ConvConfig { padding, ..conv };
+        ConvNorm::new(scope, names, ConvNormConfig { conv, momentum: BN_MOMENTUM, eps, activation })
+    }
 }
 
 /// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): each channel times a factor computed from
@@ -292,12 +328,12 @@ struct BlockConfig {
     stride: i64,
     expansion: i64,
     drop: f64,
-    activation: Activation,
+    layers: Layers,
 }
 
 impl Block {
     fn new(scope: &mut Scope<'_>, config: BlockConfig) -> Self {
-        let BlockConfig { inputs, outputs, kernel, stride, expansion, drop, activation } = config;
+        let BlockConfig { inputs, outputs, kernel, stride, expansion, drop, layers } = config;
         let inner = inputs * expansion;
         let filter = ConvConfig::depthwise(inner, kernel).stride(stride);
         let project = ConvConfig::new(inner, outputs, 1);
@@ -305,15 +341,15 @@ impl Block {
             (None, ["conv_dw", "bn1"], ["conv_pw", "bn2"])
         } else {
             let expand = ConvConfig::new(inputs, inner, 1);
-            let expand = conv_norm(scope, ["conv_pw", "bn1"], expand, activation);
+            let expand = layers.conv_norm(scope, ["conv_pw", "bn1"], expand);
             (Some(expand), ["conv_dw", "bn2"], ["conv_pwl", "bn3"])
         };
         Self {
             expand,
-            depthwise: conv_norm(scope, dw_names, filter, activation),
-            se: (activation == Activation::Swish)
+            depthwise: layers.conv_norm(scope, dw_names, filter),
+            se: (layers.activation == Activation::Swish)
                 .then(|| SqueezeExcite::new(&mut scope.sub("se"), inner, (inputs / 4).max(1))),
-            project: conv_norm(scope, project_names, project, Activation::None),
+            project: layers.linear(scope, project_names, project),
             residual: (stride == 1 && inputs == outputs).then_some(drop),
         }
     }
@@ -362,9 +398,9 @@ impl EfficientNet {
         classes: i64,
     ) -> Self {
         let mut inputs = config.ends(32);
-        let activation = config.activation();
+        let layers = config.layers();
         let stem = ConvConfig::new(channels_in, inputs, 3).stride(2);
-        let stem = conv_norm(scope, ["conv_stem", "bn1"], stem, activation);
+        let stem = layers.conv_norm(scope, ["conv_stem", "bn1"], stem);
         scope.end_stage();
         let all: i64 = (0..STAGES.len()).map(|s| config.repeats(s)).sum();
         let (mut blocks, mut before) = (STAGES.map(|_| Vec::new()), 0);
@@ -377,7 +413,7 @@ impl EfficientNet {
                 let stride = if keeps_size { 1 } else { stride };
                 let drop = config.stochastic_depth * f64::from(before) / all as f64;
                 let block =
-                    BlockConfig { inputs, outputs, kernel, stride, expansion, drop, activation };
+                    BlockConfig { inputs, outputs, kernel, stride, expansion, drop, layers };
                 blocks[s].push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
                 inputs = outputs;
                 before += 1;
@@ -386,7 +422,7 @@ impl EfficientNet {
         }
         let features = config.ends(1280);
         let head = ConvConfig::new(inputs, features, 1);
-        let head = conv_norm(scope, ["conv_head", "bn2"], head, activation);
+        let head = layers.conv_norm(scope, ["conv_head", "bn2"], head);
         scope.end_stage();
         Self {
             stem,

@@ -21,10 +21,7 @@ use torch::nn::{
     Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
     global_average_graph, global_average_pool,
 };
-use torch::{Features, Init, Kind, Mode, Params, Scope, Tensor, no_grad};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Kind, Mode, Params, Scope, Tensor, no_grad};
 
 /// A network that whitens patches, and learns from few passes over the images.
 ///
@@ -70,23 +67,19 @@ impl Default for FastNetConfig {
 const PATCH: i64 = 2;
 
 impl FastNetConfig {
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
-        let widths = format!("{:?}", self.widths);
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let wide = self.widths.iter().all(|width| (1..=4096).contains(width));
-        faults.unless(
-            wide && (1..=6).contains(&self.widths.len()),
-            "widths",
-            widths,
-            "1 to 6 of 1 to 4096",
-        );
-        faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
-        faults.rate("dropout", self.dropout);
-        faults.positive("whiten_eps", self.whiten_eps);
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+        let blocks = (1..=6).contains(&self.widths.len());
+        let allowed = "a list of 1 to 6 widths from 1 to 4096";
+        Faults::default()
+            .must_be(wide && blocks, "widths", format!("{:?}", self.widths), allowed)
+            .fraction("leaky", self.leaky)
+            .rate("dropout", self.dropout)
+            .positive("whiten_eps", self.whiten_eps)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     /// The smallest side of an image, pixels: every block halves what the one before gives.

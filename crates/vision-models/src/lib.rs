@@ -14,18 +14,16 @@
 //! use vision_models::{NetConfig, WideResNetConfig};
 //!
 //! let config = NetConfig::WideResNet(WideResNetConfig::wrn10_1());
-//! config.check()?;
+//! assert_eq!(config.faults(), []);
 //! let model = config.build(Device::Cpu, 3, 10);
 //! let images = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
 //! assert_eq!(model.forward(&images, Mode::Eval).size(), [2, 10]);
 //! assert!(model.params.get("block1.layer.0.conv1.weight").is_some());
-//! # Ok::<(), vision_models::InvalidConfig>(())
 //! ```
 
 pub mod conv_large;
 pub mod efficientnet;
 pub mod fast_net;
-mod faults;
 mod net_config;
 mod net_names;
 pub mod published;
@@ -39,7 +37,6 @@ pub mod wide_resnet;
 pub use conv_large::ConvLargeConfig;
 pub use efficientnet::EfficientNetConfig;
 pub use fast_net::FastNetConfig;
-pub use faults::InvalidConfig;
 pub use net_config::NetConfig;
 pub use pyramidnet::PyramidNetConfig;
 pub use resnet::ResNetConfig;

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use torch::precision::Precision;
-use torch::{Device, Inference, Model, Net, Params, Scope, Tensor};
+use torch::{ConfigError, Device, Inference, InvalidConfig, Model, Net, Params, Scope, Tensor};
 
-use crate::InvalidConfig;
 use crate::conv_large::{self, ConvLarge, ConvLargeConfig};
 use crate::efficientnet::{EfficientNet, EfficientNetConfig};
 use crate::fast_net::{FastNet, FastNetConfig};
@@ -52,25 +51,25 @@ pub enum NetConfig {
 }
 
 impl NetConfig {
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         match self {
-            NetConfig::WideResNet(config) => config.check(),
-            NetConfig::EfficientNet(config) => config.check(),
-            NetConfig::ConvLarge(config) => config.check(),
-            NetConfig::ShakeShake(config) => config.check(),
-            NetConfig::PyramidNet(config) => config.check(),
-            NetConfig::ResNet(config) => config.check(),
-            NetConfig::Vit(config) => config.check(),
-            NetConfig::SmallNet(config) => config.check(),
-            NetConfig::FastNet(config) => config.check(),
+            NetConfig::WideResNet(config) => config.faults(),
+            NetConfig::EfficientNet(config) => config.faults(),
+            NetConfig::ConvLarge(config) => config.faults(),
+            NetConfig::ShakeShake(config) => config.faults(),
+            NetConfig::PyramidNet(config) => config.faults(),
+            NetConfig::ResNet(config) => config.faults(),
+            NetConfig::Vit(config) => config.faults(),
+            NetConfig::SmallNet(config) => config.faults(),
+            NetConfig::FastNet(config) => config.faults(),
         }
     }
 
     /// Makes the network for images `[batch, channels_in, h, w]` of any size from
     /// [`least_side`](Self::least_side) on and for `classes` classes, with random weights from the
-    /// CPU generator. A configuration that [`NetConfig::check`] refuses is a bug here and panics
-    /// with its message, and so do fewer than one channel or class.
+    /// CPU generator. A configuration with [faults](Self::faults) is a bug here and panics with
+    /// them, and so do fewer than one channel or class.
     pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
         Model::build(device, |scope| self.make(scope, channels_in, classes))
     }
@@ -128,7 +127,7 @@ impl NetConfig {
 
     /// The same in a place of a larger network.
     pub fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {
-        self.check().unwrap_or_else(|e| panic!("{e}"));
+        InvalidConfig::assert_none(self.faults(), "no net can have this");
         assert!(channels_in >= 1, "model: images of {channels_in} channels: at least 1 is needed");
         assert!(classes >= 1, "model: {classes} classes: at least 1 is needed");
         match self {

@@ -12,7 +12,8 @@ impl NetConfig {
                              vit_small_patch14_dinov2, base and large (reg4 behind the patch too)";
 
     /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
-    /// `efficientnet_lite0` to `lite4` (with `tf_` before them too), `resnet50`, `resnet101`,
+    /// `efficientnet_lite0` to `lite4` (padded on every side, with an eps of 1e-5; with `tf_`
+    /// before them as in TensorFlow), `resnet50`, `resnet101`,
     /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`, `vit_small_patch14_dinov2`, `base` and
     /// `large`, with `_reg4` behind the patch too. What stands behind a dot or begins
     /// with `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None`
@@ -27,11 +28,17 @@ impl NetConfig {
     pub fn by_name(name: &str) -> Option<Self> {
         let name = name.rsplit('/').next().unwrap_or(name).to_lowercase().replace('-', "_");
         let name = name.split('.').next().unwrap_or_default();
-        let name = name.strip_prefix("tf_").unwrap_or(name);
+        let (name, tensorflow) = match name.strip_prefix("tf_") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
         if let Some(variant) = name.strip_prefix("efficientnet_") {
             let variant = variant.split("_ns").next().unwrap_or(variant);
             let found = Variant::ALL.into_iter().find(|known| known.name() == variant)?;
-            return Some(EfficientNetConfig::new(found).into());
+            return Some(NetConfig::EfficientNet(match tensorflow {
+                true => EfficientNetConfig::new(found),
+                false => EfficientNetConfig::symmetric(found),
+            }));
         }
         if let Some(form) = name.strip_prefix("vit_") {
             let (size, form) = form.split_once('_')?;
@@ -63,7 +70,7 @@ impl NetConfig {
     /// ```
     /// use vision_models::NetConfig;
     /// let vit = "vit_small_patch14_reg4_dinov2";
-    /// for name in ["tf_efficientnet_lite0", "tf_efficientnet_b7", "resnet101", vit] {
+    /// for name in ["tf_efficientnet_lite0", "efficientnet_b7", "resnet101", vit] {
     ///     let net = NetConfig::by_name(name).expect("a known net");
     ///     assert_eq!(net.timm_name().as_deref(), Some(name));
     /// }
@@ -71,9 +78,17 @@ impl NetConfig {
     pub fn timm_name(&self) -> Option<String> {
         match self {
             NetConfig::EfficientNet(config) => {
-                let EfficientNetConfig { small_image, width, depth, .. } = config;
-                let same = !small_image && width.is_none() && depth.is_none();
-                same.then(|| format!("tf_efficientnet_{}", config.variant.name()))
+                // What only matters in training.
+                let EfficientNetConfig { variant, dropout, stochastic_depth, .. } = *config;
+                let forms = [
+                    (EfficientNetConfig::new(variant), "tf_efficientnet"),
+                    (EfficientNetConfig::symmetric(variant), "efficientnet"),
+                ];
+                let mut forms = forms.into_iter();
+                let (_, form) = forms.find(|(form, _)| {
+                    *config == EfficientNetConfig { dropout, stochastic_depth, ..form.clone() }
+                })?;
+                Some(format!("{form}_{}", variant.name()))
             }
             NetConfig::ResNet(ResNetConfig {
                 layers, groups, width_per_group, stem: 64, ..

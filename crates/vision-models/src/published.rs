@@ -45,7 +45,8 @@ use torch::{Params, Tensor};
 use weights::matching::{self, Matched, Scheme, Target};
 use weights::{Preprocess, StateDict, TensorData, meta};
 
-use efficientnet::Blocks;
+use crate::NetConfig;
+use efficientnet::{Blocks, Form};
 
 /// What becomes of the head, the last linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +158,6 @@ pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, Pu
     }
     params.load(&tensors).expect("every difference was found before");
 
-    applied.extend(efficientnet::caveat(&matched.scheme, given, &names));
     applied.extend(replaced_head.as_ref().map(|head| match &head.found {
         Some(found) => format!(
             "head {} of {} outputs replaced by a new one of {}",
@@ -177,6 +177,30 @@ pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, Pu
         preprocess: meta::preprocess(&given.meta).map_err(faulty)?,
         classes: meta::classes(&given.meta).map_err(faulty)?,
     })
+}
+
+impl NetConfig {
+    /// The same in the form that these weights were trained in, where names of tensors or the
+    /// header tell it: an EfficientNet with its padding and batch norm's eps (timm's
+    /// `efficientnet_*` and torchvision's are padded on every side, the others as in TensorFlow), a
+    /// vision transformer with positions for pictures of the size that the weights are for.
+    pub fn in_form_of(mut self, given: &StateDict) -> Self {
+        if let Self::EfficientNet(config) = &mut self
+            && let Some(form) = Form::of_weights(given, config.variant)
+        {
+            form.put_on(config);
+        }
+        self.with_positions_of(given)
+    }
+
+    /// What must be known where this network is loaded with weights that were trained in another
+    /// [form](Self::in_form_of), a sentence without a stop.
+    pub fn caveat(&self, given: &StateDict) -> Option<String> {
+        match self {
+            Self::EfficientNet(config) => Form::of_weights(given, config.variant)?.caveat(config),
+            _ => None,
+        }
+    }
 }
 
 /// Brings an EfficientNet's weights, of any names that are known, to timm's, for a net of this many

@@ -17,10 +17,7 @@ use serde::{Deserialize, Serialize};
 use torch::nn::{
     Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, global_average_pool,
 };
-use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 /// A PyramidNet with ShakeDrop.
 ///
@@ -53,17 +50,16 @@ impl Default for PyramidNetConfig {
 }
 
 impl PyramidNetConfig {
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let depth = self.depth >= 11 && self.depth % 9 == 2;
-        faults.unless(depth, "depth", self.depth, "9n + 2, as 11, 20, 110, 272");
-        let alpha = self.alpha.is_finite() && self.alpha >= 0.0;
-        faults.unless(alpha, "alpha", self.alpha, "at least 0");
-        faults.rate("shake_drop", self.shake_drop);
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+        Faults::default()
+            .must_be(depth, "depth", self.depth, "9n + 2, as 11, 20, 110, 272")
+            .not_negative("alpha", self.alpha)
+            .rate("shake_drop", self.shake_drop)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     fn norm(&self, scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {

@@ -13,10 +13,7 @@ use torch::nn::{
     Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
     global_average_graph, global_average_pool,
 };
-use torch::{Features, Init, Mode, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, Scope, Tensor};
 
 /// A residual network.
 ///
@@ -80,29 +77,20 @@ impl ResNetConfig {
         Self { width_per_group: 48, ..Self::resnext101_32x8d() }
     }
 
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let layers = self.layers.iter().all(|&n| n >= 1);
-        faults.unless(layers, "layers", format!("{:?}", self.layers), "at least 1 each");
-        faults.unless(self.groups >= 1, "groups", self.groups, "at least 1");
-        faults.unless(
-            self.width_per_group >= 1,
-            "width_per_group",
-            self.width_per_group,
-            "at least 1",
-        );
-        faults.unless(self.stem >= 1, "stem", self.stem, "at least 1");
-        faults.unless(
-            self.stem < 1 || self.inner(0) >= self.groups,
-            "width_per_group",
-            self.width_per_group,
-            "a channel a group",
-        );
-        faults.rate("dropout", self.dropout);
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+        let wide = self.stem < 1 || self.inner(0) >= self.groups;
+        Faults::default()
+            .must_be(layers, "layers", format!("{:?}", self.layers), "at least 1 each")
+            .at_least_one("groups", self.groups)
+            .at_least_one("width_per_group", self.width_per_group)
+            .at_least_one("stem", self.stem)
+            .must_be(wide, "width_per_group", self.width_per_group, "enough for a channel a group")
+            .rate("dropout", self.dropout)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     /// Channels inside a bottleneck of stage 0 to 3.

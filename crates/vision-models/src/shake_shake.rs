@@ -16,10 +16,7 @@ use torch::nn::{
     Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear,
     global_average_pool,
 };
-use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 /// A Shake-Shake network.
 ///
@@ -49,15 +46,15 @@ impl Default for ShakeShakeConfig {
 }
 
 impl ShakeShakeConfig {
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let even = self.width >= 2 && self.width % 2 == 0;
-        faults.unless(even, "width", self.width, "an even number from 2 on");
-        faults.unless(self.blocks >= 1, "blocks", self.blocks, "at least 1");
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+        Faults::default()
+            .must_be(even, "width", self.width, "an even number from 2 on")
+            .at_least_one("blocks", self.blocks)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     fn conv(

@@ -16,10 +16,7 @@ use torch::nn::{
     Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
     global_average_graph, global_average_pool, survival,
 };
-use torch::{Features, Init, Mode, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, Scope, Tensor};
 
 /// A small residual network.
 ///
@@ -79,21 +76,20 @@ impl SmallNetConfig {
         Self::default()
     }
 
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
-        faults.unless((1..=4096).contains(&self.width), "width", self.width, "1 to 4096");
-        let wide = self.width_multiplier > 0.0 && self.width_multiplier <= 64.0;
-        faults.unless(wide, "width_multiplier", self.width_multiplier, "above 0 and at most 64");
-        faults.unless((1..=6).contains(&self.stages), "stages", self.stages, "1 to 6");
-        faults.unless((0..=100).contains(&self.blocks), "blocks", self.blocks, "0 to 100");
-        let strided = [1, 2].contains(&self.stem_stride);
-        faults.unless(strided, "stem_stride", self.stem_stride, "1 or 2");
-        faults.rate("dropout", self.dropout);
-        faults.rate("stochastic_depth", self.stochastic_depth);
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let factor = self.width_multiplier;
+        Faults::default()
+            .in_range("width", self.width, 1..=4096)
+            .must_be(factor > 0.0 && factor <= 64.0, "width_multiplier", factor, "in (0, 64]")
+            .in_range("stages", self.stages, 1..=6)
+            .in_range("blocks", self.blocks, 0..=100)
+            .in_range("stem_stride", self.stem_stride, 1..=2)
+            .rate("dropout", self.dropout)
+            .rate("stochastic_depth", self.stochastic_depth)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     /// Channels of the first stage, after widening.

@@ -17,10 +17,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use torch::graph::{Array, Graph, Operation, Value};
 use torch::nn::{Conv2d, ConvConfig, LayerNorm, Linear, Padding, dropout, stochastic_depth};
-use torch::{Features, Init, Kind, Mode, Role, Scope, Tensor, no_grad};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Kind, Mode, Role, Scope, Tensor, no_grad};
 
 const EPS: f64 = 1e-6;
 
@@ -119,21 +116,21 @@ impl VitConfig {
         Self { registers: 4, ..Self::dinov2(size) }
     }
 
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let (width, depth, heads) = self.shape();
-        faults.unless((0..=64).contains(&self.registers), "registers", self.registers, "0 to 64");
-        faults.unless(self.patch >= 1, "patch", self.patch, "at least 1");
-        faults.unless(self.side >= self.patch.max(1), "side", self.side, "at least a patch");
-        faults.positive("layer_scale", self.layer_scale);
-        faults.rate("dropout", self.dropout);
-        faults.rate("stochastic_depth", self.stochastic_depth);
-        faults.unless((1..=100).contains(&depth), "depth", depth, "1 to 100");
-        faults.unless(heads >= 1, "heads", heads, "at least 1");
         let whole = width >= 1 && (heads < 1 || width % heads == 0);
-        faults.unless(whole, "width", width, "a multiple of heads");
-        faults.done()
+        Faults::default()
+            .in_range("registers", self.registers, 0..=64)
+            .at_least_one("patch", self.patch)
+            .must_be(self.side >= self.patch.max(1), "side", self.side, "at least a patch")
+            .positive("layer_scale", self.layer_scale)
+            .rate("dropout", self.dropout)
+            .rate("stochastic_depth", self.stochastic_depth)
+            .in_range("depth", depth, 1..=100)
+            .at_least_one("heads", heads)
+            .must_be(whole, "width", width, "a multiple of heads")
+            .done()
     }
 
     /// Width, blocks, heads.
@@ -357,5 +354,32 @@ impl Features for Vit {
         }
         let patches = graph.push(Operation::MeanOfTokens(1 + self.config.registers), &[x]);
         Some(graph.push(Operation::Concat, &[class, patches]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use torch::Params;
+
+    use super::*;
+
+    /// As in timm: linspace(0, rate, depth).
+    #[test]
+    fn branches_are_dropped_at_rates_that_rise_to_that_of_the_last_block() {
+        let config = VitConfig {
+            width: Some(8),
+            depth: Some(3),
+            heads: Some(1),
+            patch: 4,
+            side: 8,
+            stochastic_depth: 0.2,
+            ..Default::default()
+        };
+        let mut rates = Vec::new();
+        let _ = Params::outline(|scope| {
+            let net = Vit::new(scope, &config, 3, 10);
+            rates.extend(net.blocks.iter().map(|block| block.drop));
+        });
+        assert_eq!(rates, [0.0, 0.1, 0.2]);
     }
 }

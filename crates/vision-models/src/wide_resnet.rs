@@ -17,10 +17,7 @@ use torch::graph::{Graph, Operation, Value};
 use torch::nn::{
     Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
 };
-use torch::{Features, Init, Mode, Scope, Tensor};
-
-use crate::InvalidConfig;
-use crate::faults::Faults;
+use torch::{ConfigError, Faults, Features, Init, Mode, Scope, Tensor};
 
 /// A wide residual network.
 ///
@@ -131,22 +128,22 @@ impl WideResNetConfig {
         Self::new(10, 1.0)
     }
 
-    /// Refuses values that no net can have; the error names every one of them.
-    pub fn check(&self) -> Result<(), InvalidConfig> {
-        let mut faults = Faults::default();
+    /// Every value that no net can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let depth = self.depth >= 10 && self.depth % 6 == 4;
-        faults.unless(depth, "depth", self.depth, "6n + 4, as 10, 16, 22, 28, 40");
         let width = self.width.is_finite() && self.channels(0) >= 1;
-        faults.unless(width, "width", self.width, "at least 1/16");
         let even = self.channels(0) >= 16 && self.channels(0) % 2 == 0;
         let pooled = self.shortcuts == Shortcuts::Pooled;
-        let must = "at least 1 and a multiple of 1/8 with shortcuts = \"pooled\"";
-        faults.unless(!pooled || even, "width", self.width, must);
-        faults.rate("dropout", self.dropout);
-        faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
-        faults.momentum("bn_momentum", self.bn_momentum);
-        faults.positive("bn_eps", self.bn_eps);
-        faults.done()
+        let allowed = "at least 1 and a multiple of 1/8, which shortcuts = \"pooled\" needs";
+        Faults::default()
+            .must_be(depth, "depth", self.depth, "6n + 4, as 10, 16, 22, 28, 40")
+            .must_be(width, "width", self.width, "at least 1/16")
+            .must_be(!pooled || even, "width", self.width, allowed)
+            .rate("dropout", self.dropout)
+            .fraction("leaky", self.leaky)
+            .positive_fraction("bn_momentum", self.bn_momentum)
+            .positive("bn_eps", self.bn_eps)
+            .done()
     }
 
     /// Channels of group 0, 1 or 2.

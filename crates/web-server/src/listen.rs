@@ -57,6 +57,14 @@ pub fn url_elsewhere(address: SocketAddr) -> Option<String> {
     address.ip().is_unspecified().then(|| format!("http://THIS-MACHINE'S-ADDRESS:{port}/"))
 }
 
+/// What helps where an address cannot be listened on, by the options of the programs that serve.
+pub fn way_out(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine with --listen",
+        _ => "choose another with --port",
+    }
+}
+
 /// An address that is listened on, before there is anything to answer.
 pub struct Socket {
     runtime: Runtime,
@@ -202,4 +210,16 @@ async fn accept(
     }
     drop(listener);
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_out_is_the_option_that_is_at_fault() {
+        let told = |kind: io::ErrorKind| way_out(&kind.into());
+        assert!(told(io::ErrorKind::AddrNotAvailable).ends_with("--listen"));
+        assert!(told(io::ErrorKind::AddrInUse).ends_with("--port"));
+    }
 }

@@ -164,7 +164,7 @@ pub fn by_name(name: &str) -> Result<Entry, WeightsError> {
 }
 
 /// The folder of fetched weights: `weights` in `$TUTOR_CACHE`, else in `tutor` in the user's cache
-/// folder.
+/// folder: `$XDG_CACHE_HOME`, if that is an absolute path, else `.cache` in `$HOME`.
 ///
 /// # Errors
 /// When the environment names no such folder.
@@ -173,16 +173,17 @@ pub fn folder() -> Result<PathBuf, WeightsError> {
 }
 
 fn cache_folder(set: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, WeightsError> {
-    let cache = match (set("TUTOR_CACHE"), set("XDG_CACHE_HOME"), set("HOME")) {
-        (Some(own), _, _) => own,
-        (None, Some(xdg), _) => xdg.join("tutor"),
-        (None, None, Some(home)) => home.join(".cache/tutor"),
-        (None, None, None) => {
-            let text = "no folder for fetched weights: set TUTOR_CACHE or HOME".to_owned();
-            return Err(WeightsError::Unknown(text));
-        }
-    };
+    let cache = set("TUTOR_CACHE").or_else(|| Some(users_cache(&set)?.join("tutor")));
+    let text = "no folder for fetched weights: set HOME, XDG_CACHE_HOME or TUTOR_CACHE to one";
+    let cache = cache.ok_or_else(|| WeightsError::Unknown(text.to_owned()))?;
     Ok(cache.join("weights"))
+}
+
+/// The user's cache folder. A relative path is to be ignored, by the XDG Base Directory
+/// Specification.
+pub(crate) fn users_cache(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let xdg = set("XDG_CACHE_HOME").filter(|xdg| xdg.is_absolute());
+    xdg.or_else(|| Some(set("HOME")?.join(".cache")))
 }
 
 #[cfg(test)]
@@ -239,6 +240,9 @@ mod tests {
         let path = |text: &str| Some(PathBuf::from(text));
         assert_eq!(folder(&[("HOME", "/h")]), path("/h/.cache/tutor/weights"));
         assert_eq!(folder(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), path("/x/tutor/weights"));
+        assert_eq!(folder(&[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), folder(&[("HOME", "/h")]));
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "/x")]), path("/x/tutor/weights"));
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "x")]), None);
         assert_eq!(folder(&[("HOME", "/h"), ("TUTOR_CACHE", "/t")]), path("/t/weights"));
         assert_eq!(folder(&[]), None);
     }

@@ -26,7 +26,7 @@ impl Places {
     }
 
     fn from(set: impl Fn(&str) -> Option<PathBuf>) -> Self {
-        let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+        let cache = catalog::users_cache(&set);
         let in_cache = |below: &str| cache.as_ref().map(|cache| cache.join(below));
         let hub = set("HF_HUB_CACHE")
             .or_else(|| Some(set("HF_HOME")?.join("hub")))

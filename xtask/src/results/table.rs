@@ -34,8 +34,13 @@ pub(super) fn markdown(result: &Value) -> Result<String> {
     }
     let comparisons = list(result, "comparisons")?;
     if !comparisons.is_empty() {
+        // An interval over examples says itself what it is over.
+        let over = match comparisons.iter().any(|one| !one["examples"].is_null()) {
+            true => "",
+            false => " over seeds",
+        };
         writeln!(out, "\nPaired differences:\n")?;
-        writeln!(out, "| difference | metric | mean | 95 % interval over seeds |")?;
+        writeln!(out, "| difference | metric | mean | 95 % interval{over} |")?;
         writeln!(out, "| --- | --- | ---: | --- |")?;
     }
     for comparison in comparisons {
@@ -44,15 +49,30 @@ pub(super) fn markdown(result: &Value) -> Result<String> {
         let sign = if mean > 0.0 { "+" } else { "" };
         writeln!(
             out,
-            "| {} − {} | {}, {unit} | {sign}{} | {} |",
+            "| {} − {} | {}, {unit} | {sign}{} | {}{} |",
             text(comparison, "left")?,
             text(comparison, "right")?,
             text(comparison, "metric")?,
             plain(mean, unit),
             interval(comparison, unit)?,
+            over_examples(comparison),
         )?;
     }
+    for comparison in comparisons {
+        if let Some(caveat) = comparison["caveat"].as_str() {
+            let (left, right) = (text(comparison, "left")?, text(comparison, "right")?);
+            writeln!(out, "\n{left} − {right}: {caveat}.")?;
+        }
+    }
     Ok(out)
+}
+
+/// What an interval is over, behind it, where that is not the seeds: so many of the test part's
+/// texts, say.
+fn over_examples(comparison: &Value) -> String {
+    let Some(count) = comparison["examples"].as_u64() else { return String::new() };
+    let example = comparison["example"].as_str().unwrap_or("example");
+    format!(" over {} {example}{}", thousands(count as f64), if count == 1 { "" } else { "s" })
 }
 
 /// The line about a run: command, commit, machine, threads, seeds, what it took.
@@ -214,6 +234,27 @@ Paired differences:
         let mut result = result();
         result["comparisons"] = json!([]);
         assert!(!markdown(&result).expect("it is complete").contains("Paired"));
+    }
+
+    #[test]
+    fn what_is_over_examples_and_what_speaks_against_it_is_said() {
+        let mut result = result();
+        result["seeds"] = json!([1]);
+        let comparison = &mut result["comparisons"][0];
+        comparison["examples"] = json!(2310);
+        comparison["example"] = json!("conversation");
+        comparison["caveat"] = json!("student had 10 steps");
+        let of_before = |mut result: Value| {
+            result["comparisons"][0].as_object_mut().expect("fields").remove("example");
+            markdown(&result).expect("it is complete")
+        };
+        let text = markdown(&result).expect("it is complete");
+        assert!(text.contains("| difference | metric | mean | 95 % interval |\n"), "{text}");
+        let line = "| +4.50 | [−1.85, 10.85] over 2,310 conversations |\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.ends_with("\n\nstudent − teacher: student had 10 steps.\n"), "{text}");
+        let text = of_before(result);
+        assert!(text.contains("] over 2,310 examples |\n"), "{text}");
     }
 
     /// A field with another value, and what is said about it.

@@ -119,3 +119,14 @@ fn ctaugments_bins_move_as_in_numpy() {
     let written = serde_json::to_string(&rates).expect("plain data");
     assert_eq!(serde_json::from_str::<Rates>(&written).expect("what was written"), rates);
 }
+
+/// Rescale has a margin of 17 bins and a filter of 6: 0.1 · 17 · 0.999 = 1.7 is in bin 1 of the
+/// first, 0.9 · 6 · 0.999 = 5.4 in bin 5 of the second.
+#[test]
+fn each_parameter_of_an_operation_moves_a_bin_of_its_own() {
+    let (mut rates, mut expected) = (Rates::new(), Rates::new());
+    rates.update(&[Choice { op: CtOp::Rescale, levels: [0.1, 0.9] }], 0.0, 0.99);
+    let rescale = &mut expected.weights[CtOp::Rescale as usize];
+    (rescale[0][1], rescale[1][5]) = (0.99, 0.99);
+    assert_eq!(rates, expected);
+}

@@ -65,6 +65,16 @@ fn what_cannot_be_compared_is_an_error_with_a_name() {
         mce(&model, &perfect).unwrap_err(),
         RobustnessError::ZeroReference("rain".to_owned())
     );
+    // 0.1 + 0.2 is not 0.3 in binary: a difference of rounding, not of errors; then a reference
+    // that is better on changed images than on clean ones.
+    for clean in [0.1 + 0.2, 0.4] {
+        let reference = table(clean, &[("rain", &[0.3])]);
+        let error = RobustnessError::ZeroReference("rain".to_owned());
+        assert_eq!(relative_mce(&model, &reference).unwrap_err(), error);
+        let turned = table(0.3, &[("rain", &[clean])]);
+        assert_eq!(relative_mce(&model, &turned).is_ok(), clean == 0.4);
+        close(mce(&model, &reference).unwrap(), 100.0 / 3.0);
+    }
     assert_eq!(mce(&table(0.0, &[]), &perfect).unwrap_err(), RobustnessError::Empty);
     assert_eq!(mce(&table(0.0, &[("rain", &[])]), &perfect).unwrap_err(), RobustnessError::Empty);
 }

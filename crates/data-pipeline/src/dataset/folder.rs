@@ -53,7 +53,8 @@
 //! `class`, ...) in any order; without one, the first column is the file and the second the label.
 //! Commas, semicolons or tabs; lines of JSON have `file_name` and `label`. Paths start from the
 //! folder that is named beside the table, else from the table's own; the ending may be missing, and
-//! so may the sub-folder, where no other file is called so.
+//! so may the sub-folder, where no other file is called so. Of paths from the top of a disk that
+//! are not there (`/data/...`, `C:\...`, `file://...`) the longest end that is there counts, noted.
 //!
 //! | found | what becomes of it |
 //! |---|---|
@@ -62,6 +63,11 @@
 //! | a file that is not there | as a bad image; an error if they are more than one in ten |
 //! | a file twice with two labels, by whichever names | an error that names both lines |
 //! | a file twice with one label | counted once, noted |
+//! | a label that is a list, as `[0, 1]`; numbers with a fraction, where all labels are numbers | an error |
+//! | labels as `A\|B` or `A;B`, each part of which is in other labels too | classes of their own, noted |
+//! | another column that may be the labels | noted; the columns come in the order `label`, `labels`, `class`, `class_name`, `category`, `target`, `diagnosis`, `dx`, `y` |
+//! | a column `split`, `is_valid`, `fold`, `set`, `subset` or `partition` of several values | an error if they are called as parts (`train`, `test`), else noted |
+//! | a column `patient`, `subject` or `group` (`patient_id` ...) some of whose values have several images | noted |
 //!
 //! Classes of tables and Parquet are sorted, by number if all are whole numbers; those of Hugging
 //! Face's class labels keep their order, and among them the label -1 is none.
@@ -89,6 +95,7 @@
 //! called, if that is told and no other image is called so; else the file and the row.
 
 mod beside;
+pub(crate) mod beside_labels;
 mod columns;
 mod content;
 mod known;

@@ -5,12 +5,13 @@ use super::kind::{Kind, kind};
 use super::notice::Notice;
 use super::probe::Probe;
 use super::raw::Raw;
-use super::{gif_file, jpeg_file, orientation, other_files, png_file, tiff_file};
+use super::{gif_file, jpeg_file, open_regular, orientation, other_files, png_file, tiff_file};
 use crate::error::DataError;
 use augment::Image;
 use augment::resize::{self, Filter};
 use augment::scratch::Scratch;
 use image::metadata::Orientation;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -93,9 +94,10 @@ impl Decode {
 
     /// As [`file`](Self::file), and says what was noticed.
     pub fn describe_file(&self, path: &Path) -> Result<Decoded, DataError> {
-        let bytes = std::fs::read(path).map_err(|error| error.to_string());
-        bytes
-            .and_then(|bytes| self.describe(&bytes))
+        let mut bytes = Vec::new();
+        let read = open_regular(path).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(|error| error.to_string())
+            .and_then(|_| self.describe(&bytes))
             .map_err(|fault| DataError::Image { path: path.to_path_buf(), fault })
     }
 

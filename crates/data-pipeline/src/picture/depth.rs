@@ -49,6 +49,11 @@ impl Depth {
         let (least, most) = words.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
         let used = (16 - most.leading_zeros()) as u8;
         noticed.push(Notice::Deep { stored: 16, used });
+        if let Self::Bits(bits) = self
+            && used > bits.clamp(8, 16)
+        {
+            noticed.push(Notice::TooBright(bits));
+        }
         let shifted = |bits: u8| -> Vec<u8> {
             let shift = u32::from(bits.clamp(8, 16) - 8);
             words.iter().map(|&word| (word >> shift).min(255) as u8).collect()
@@ -94,5 +99,25 @@ fn bits<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
     match (8..=16).contains(&bits) {
         true => Ok(bits),
         false => Err(serde::de::Error::custom(format!("bits = {bits}: allowed are 8 to 16"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_brighter_than_the_bits_that_count_is_told_of() {
+        let made = |depth: Depth, words: &[u16]| {
+            let mut noticed = Vec::new();
+            let bytes = depth.bytes_of_words(words, &mut noticed);
+            (bytes, noticed.contains(&Notice::TooBright(10)))
+        };
+        // 1023 is the largest of 10 bits; 1024 >> 2 is 256, which no byte is.
+        assert_eq!(made(Depth::Bits(10), &[0, 4, 1023]), (vec![0, 1, 255], false));
+        assert_eq!(made(Depth::Bits(10), &[0, 4, 1024]), (vec![0, 1, 255], true));
+        assert_eq!(made(Depth::UsedBits, &[0, 8, 1024]), (vec![0, 1, 128], false));
+        let said = Notice::TooBright(10).to_string();
+        assert!(said.contains("10 bits") && said.contains("data.depth"), "{said}");
     }
 }

@@ -29,6 +29,9 @@ pub enum Notice {
     Cmyk,
     /// A JPEG image that was decoded at this fraction of its size: 1/2, 1/4 or 1/8.
     Shrunk(u8),
+    /// Its largest value needs more than this many bits, which [`Depth::Bits`](super::Depth::Bits)
+    /// asks for: what is above became white.
+    TooBright(u8),
 }
 
 impl fmt::Display for Notice {
@@ -46,6 +49,10 @@ impl fmt::Display for Notice {
             }
             Self::Cmyk => to.write_str("converted from CMYK"),
             Self::Shrunk(by) => write!(to, "decoded at 1/{by} of their size"),
+            Self::TooBright(bits) => {
+                write!(to, "brighter than the {bits} bits of `depth`: what is above is white")?;
+                to.write_str(" (set data.depth in the recipe)")
+            }
         }
     }
 }

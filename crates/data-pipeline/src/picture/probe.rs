@@ -2,10 +2,9 @@
 
 use super::kind::{Kind, kind};
 use super::raw::Header;
-use super::{gif_file, jpeg_file, other_files, png_file, tiff_file};
+use super::{gif_file, jpeg_file, open_regular, other_files, png_file, tiff_file};
 use crate::error::DataError;
 use image::metadata::Orientation;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -53,7 +52,7 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, String> {
 /// Reads the header of a file, and no more of the file than that; the error names the file.
 pub fn probe_file(path: &Path) -> Result<Probe, DataError> {
     let open = || -> std::io::Result<_> {
-        let mut file = BufReader::new(File::open(path)?);
+        let mut file = BufReader::new(open_regular(path)?);
         let mut start = Vec::new();
         file.by_ref().take(4096).read_to_end(&mut start)?;
         file.rewind()?;

@@ -10,6 +10,7 @@ use super::read::{OnBadInput, Tally, files};
 use super::table::{self, Row, bad};
 use super::task::{Example, Target, TextSet};
 use super::texts::Texts;
+use crate::dataset::folder::beside_labels::{is_of_parts, refuse_parts};
 use crate::dataset::folder::set::sorted;
 use crate::endings::ends_with;
 use crate::error::DataError;
@@ -189,6 +190,9 @@ impl OwnTexts {
                 continue;
             }
             let (text, pair, table) = self.table(path, &mut tally, &mut notes)?;
+            if self.label.is_some() {
+                notes.extend(self.parts(path)?);
+            }
             for row in table {
                 let mut cells = row.cells.into_iter();
                 let a = cells.next().flatten().unwrap_or_default();
@@ -241,6 +245,25 @@ impl OwnTexts {
             notes.extend(nones.into_iter().filter_map(note));
         }
         Ok(TextSet::new(name, examples, classes)?.noted(notes))
+    }
+
+    /// Notes on columns that say of which part of the data a row is and are not read. Fails if by
+    /// one of them the rows are of several parts.
+    fn parts(&self, path: &Path) -> Result<Vec<String>, DataError> {
+        let mut notes = Vec::new();
+        let read =
+            [self.text.name(), self.pair.as_deref(), self.label.as_ref().and_then(Column::name)];
+        // The table was read before: what is wrong with it was told or passed over.
+        let columns = table::names(path, self.on_bad).unwrap_or_default();
+        let is_unread =
+            |column: &&String| is_of_parts(column) && !read.contains(&Some(column.as_str()));
+        for column in columns.iter().filter(is_unread) {
+            let rows = table::read(path, &[column.as_str()], self.on_bad, &mut Tally::default());
+            let cells = rows.unwrap_or_default().into_iter().flat_map(|row| row.cells).flatten();
+            let values: BTreeSet<String> = cells.map(|cell| cell.trim().to_owned()).collect();
+            notes.extend(refuse_parts(path, column, values.iter().map(String::as_str))?);
+        }
+        Ok(notes)
     }
 
     /// The names of the column of texts and of that of second ones, and the rows of a table. What
@@ -423,6 +446,16 @@ pub(super) fn notes(tally: &Tally) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_of_a_table_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("a.tsv");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        let fault = OwnTexts::default().read(&[pipe]).expect_err("a pipe").to_string();
+        assert!(fault.contains("is a pipe, and is read more than once"), "{fault}");
+    }
 
     #[test]
     fn each_file_is_counted_once() {

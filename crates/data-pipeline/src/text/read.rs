@@ -16,7 +16,7 @@ mod source;
 pub use lines::all_lines;
 pub(crate) use lines::{Lines, NO_UTF8, if_quoted, json_fault};
 pub(crate) use parquet::{Columns, columns, is_unsigned, packed};
-pub(crate) use source::{open, refuse_json};
+pub(crate) use source::{open, refuse_json, refuse_pipe};
 
 pub use lines::{Tally, times};
 pub use source::files;

@@ -12,6 +12,7 @@ mod records;
 
 use super::read::{
     Columns, Lines, NO_UTF8, OnBadInput, Tally, columns, if_quoted, json_fault, open, refuse_json,
+    refuse_pipe,
 };
 use crate::endings::ends_with;
 use crate::error::DataError;
@@ -39,8 +40,10 @@ const WAY_OUT: &str = "mend it, or let bad input be skipped";
 /// What to do about a table without names; that it is skipped is no help.
 const FIRST_LINE: &str = "mend its first line, or fetch the file again";
 
-/// The names of the columns of a table; in lines of JSON those of all objects.
+/// The names of the columns of a table, whose rows are then read from its beginning; in lines of
+/// JSON those of all objects.
 pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, DataError> {
+    refuse_pipe(path)?;
     refuse_json(path)?;
     if ends_with(path, &["parquet"]) {
         return columns(path);

@@ -17,6 +17,7 @@ mod pseudo_labels;
 mod same;
 mod sampler;
 mod splits;
+mod table_columns;
 mod tables;
 mod text;
 mod tokens;
@@ -24,6 +25,19 @@ mod tokens;
 use augment::Image;
 use data_pipeline::dataset::ArraySet;
 use ndarray::Array4;
+use std::path::PathBuf;
+
+/// A path below the folder of published data, where it is there. Says on stderr what is left out
+/// otherwise.
+#[expect(clippy::print_stderr, reason = "a test that was left out must be seen")]
+fn published(path: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("TUTOR_DATA").filter(|value| !value.is_empty());
+    let found = folder.map(|folder| PathBuf::from(folder).join(path)).filter(|path| path.exists());
+    if found.is_none() {
+        eprintln!("left out: {path} is not in $TUTOR_DATA");
+    }
+    found
+}
 
 /// `n` images of 5x4x1 whose first pixel is their number, with labels `number % 3`.
 fn toy(n: usize) -> ArraySet {

@@ -184,7 +184,9 @@ fn deep_pictures_follow_the_stated_rule() {
     assert_eq!(noticed, [Notice::Deep { stored: 16, used: 12 }]);
     assert_eq!(read(Depth::UsedBits, &file).0, [0, 0, 1, 18, 128, 255]);
     assert_eq!(read(Depth::Bits(12), &file).0, [0, 0, 1, 18, 128, 255]);
-    assert_eq!(read(Depth::Bits(10), &file).0, [0, 3, 4, 75, 255, 255]);
+    let (pixels, noticed) = read(Depth::Bits(10), &file);
+    assert_eq!(pixels, [0, 3, 4, 75, 255, 255]);
+    assert_eq!(noticed, [Notice::Deep { stored: 16, used: 12 }, Notice::TooBright(10)]);
     assert_eq!(read(Depth::Bits(16), &file).0, read(Depth::UpperByte, &file).0);
     assert_eq!(read(Depth::Range, &file).0, [0, 0, 0, 18, 127, 255]);
     let file = deep(&[1000, 1001, 1004]);

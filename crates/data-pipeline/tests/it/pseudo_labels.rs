@@ -110,6 +110,18 @@ fn thresholds_walk_down_a_grid_of_hundredths() {
     assert_eq!(enough(&[], 3), 0);
 }
 
+/// Three images reach .95, as many as are wanted: the threshold of the class is there.
+#[test]
+fn a_full_class_gives_its_most_confident_images() {
+    let confidences = [0.4, 0.95, 0.4, 0.4, 0.4, 0.95, 0.4, 0.95, 0.4, 0.4];
+    let rows = confidences.map(|confidence| Scored { label: 0, confidence });
+    let selection = Selection { per_class: Some(3), ..Selection::default() };
+    for seed in 0..20 {
+        let chosen = filter_and_balance(&rows, &selection, &mut Rng::new(seed));
+        assert_eq!(chosen, [1, 5, 7], "seed {seed}");
+    }
+}
+
 #[test]
 fn copies_hit_the_number_on_average() {
     let mut rng = Rng::new(3);

@@ -15,20 +15,8 @@ mod terms;
 mod tokenizer;
 mod vocabulary;
 
+use crate::published;
 use data_pipeline::text::{Casing, Tokenizer};
-use std::path::PathBuf;
-
-/// A path below the folder of published data, where it is there. Says on stderr what is left out
-/// otherwise.
-#[expect(clippy::print_stderr, reason = "a test that was left out must be seen")]
-fn published(path: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("TUTOR_DATA").filter(|value| !value.is_empty());
-    let found = folder.map(|folder| PathBuf::from(folder).join(path)).filter(|path| path.exists());
-    if found.is_none() {
-        eprintln!("left out: {path} is not in $TUTOR_DATA");
-    }
-    found
-}
 
 /// BERT's own uncased vocabulary, where it is there.
 fn uncased(casing: Casing) -> Option<Tokenizer> {

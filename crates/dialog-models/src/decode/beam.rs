@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::device::tensor_on;
+use torch::{ConfigError, Faults, InvalidConfig};
 
 use super::likeliest::{Way, likeliest};
 use super::logits::room;
@@ -54,19 +55,13 @@ impl Default for Beam {
 }
 
 impl Beam {
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        for (key, value) in [("width", self.width), ("max_tokens", self.max_tokens)] {
-            if value == 0 {
-                faults.push((key, "0 is not at least 1".to_owned()));
-            }
-        }
-        let power = self.length_power;
-        if !(power >= 0.0 && power.is_finite()) {
-            faults.push(("length_power", format!("{power} is not at least 0")));
-        }
-        faults
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .at_least_one("width", self.width)
+            .at_least_one("max_tokens", self.max_tokens)
+            .not_negative("length_power", self.length_power)
+            .done()
     }
 
     fn value(&self, log_probability: f64, tokens: usize) -> f64 {
@@ -114,7 +109,7 @@ pub fn beam_all(
     special: &Special,
     beam: &Beam,
 ) -> Vec<Vec<Candidate>> {
-    assert!(beam.faults().is_empty(), "{:?}", beam.faults());
+    InvalidConfig::assert_none(beam.faults(), "no beam search can have this");
     special.check(net.vocabulary());
     if prompts.is_empty() {
         return Vec::new();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use torch::device::tensor_on;
-use torch::{Tensor, no_grad};
+use torch::{InvalidConfig, Tensor, no_grad};
 
 use super::draw::uniform;
 use super::logits::{draw, room};
@@ -78,7 +78,7 @@ impl<'a> Drawing<'a> {
     ) -> Self {
         special.check(net.vocabulary());
         let asked = |(prompt, config): &(Prompt<'_>, &SampleConfig)| {
-            assert!(config.faults().is_empty(), "{:?}", config.faults());
+            InvalidConfig::assert_none(config.faults(), "nothing can be drawn so");
             let most = room(net, prompt, config.max_tokens);
             Asked { seed: prompt.seed, config: (*config).clone(), most }
         };

@@ -1,6 +1,7 @@
 //! Candidates that say again what was said before.
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 /// When a candidate repeats an earlier turn: the longest sequence of tokens that is a subsequence
 /// of both, gaps allowed, has at least `least` tokens and at least the part `share` of the shorter
@@ -36,16 +37,13 @@ impl Default for Repetition {
 }
 
 impl Repetition {
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        if !(self.share > 0.0 && self.share <= 1.0) {
-            faults.push(("share", format!("{} is not in (0, 1]", self.share)));
-        }
-        if self.least == 0 {
-            faults.push(("least", "0 is not at least 1: every turn would be one".to_owned()));
-        }
-        faults
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let fault = "0 is not at least 1: every turn would be one";
+        Faults::default()
+            .positive_fraction("share", self.share)
+            .unless(self.least > 0, "least", fault)
+            .done()
     }
 
     /// Whether `candidate` repeats `turn`.

@@ -1,6 +1,7 @@
 //! How responses are drawn.
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 use super::Sampling;
 
@@ -31,15 +32,12 @@ impl Default for SampleConfig {
 }
 
 impl SampleConfig {
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        for (key, value) in [("candidates", self.candidates), ("max_tokens", self.max_tokens)] {
-            if value == 0 {
-                faults.push((key, "0 is not at least 1".to_owned()));
-            }
-        }
-        faults.extend(self.sampling.faults());
-        faults
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .at_least_one("candidates", self.candidates)
+            .at_least_one("max_tokens", self.max_tokens)
+            .within("sampling", self.sampling.faults())
+            .done()
     }
 }

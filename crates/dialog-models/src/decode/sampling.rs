@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 /// Below this, logits divided by the temperature could exceed float32: the most likely token is
 /// taken, which is what would be drawn but for ties.
@@ -56,20 +57,14 @@ impl Sampling {
         Self { temperature: 0.0, top_k: None, nucleus: None }
     }
 
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let t = self.temperature;
-        if !(t >= 0.0 && t.is_finite()) {
-            faults.push(("temperature", format!("{t} is not at least 0")));
-        }
-        if self.top_k == Some(0) {
-            faults.push(("top_k", "0 tokens are left: leave the key out to keep all".to_owned()));
-        }
-        if let Some(p) = self.nucleus.filter(|p| !(0.0..=1.0).contains(p)) {
-            faults.push(("nucleus", format!("{p} is not in [0, 1]")));
-        }
-        faults
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let fault = "0 tokens are left: leave the key out to keep all";
+        Faults::default()
+            .not_negative("temperature", self.temperature)
+            .unless(self.top_k != Some(0), "top_k", fault)
+            .fraction("nucleus", self.nucleus.unwrap_or(1.0))
+            .done()
     }
 
     /// Whether the most likely token is taken.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use torch::InvalidConfig;
 use torch::hub::{HubError, Keys, read_json};
 
 use crate::Gpt2Config;
@@ -60,11 +61,8 @@ impl Gpt2HubConfig {
             attention_dropout: keys.number("attn_pdrop", 0.1)?,
             norm_eps: keys.number("layer_norm_epsilon", 1e-5)?,
         };
-        let faults: Vec<String> =
-            network.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
-        if !faults.is_empty() {
-            return Err(format!("no network can have this: {}", faults.join("; ")));
-        }
+        InvalidConfig::of(network.faults())
+            .map_err(|error| format!("no network can have this: {error}"))?;
         let end = match &json["eos_token_id"] {
             Value::Array(several) => several.first().and_then(Value::as_i64).ok_or_else(|| {
                 format!("`eos_token_id` is {}, no whole numbers", json["eos_token_id"])

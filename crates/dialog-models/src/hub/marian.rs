@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use torch::hub::{self, HubError, Keys, Named, beside, read_json};
-use torch::{Device, Params};
+use torch::{Device, InvalidConfig, Params};
 use weights::find::{Places, find};
 use weights::{StateDict, TensorData};
 
@@ -83,11 +83,8 @@ impl MarianHubConfig {
             attention_dropout: keys.number("attention_dropout", 0.0)?,
             inner_dropout: keys.number("activation_dropout", 0.0)?,
         };
-        let faults: Vec<String> =
-            network.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
-        if !faults.is_empty() {
-            return Err(format!("no network can have this: {}", faults.join("; ")));
-        }
+        InvalidConfig::of(network.faults())
+            .map_err(|error| format!("no network can have this: {error}"))?;
         let (special, beam) = generation_of(json, generation, &network, pad)?;
         Ok(Self { network, special, beam })
     }
@@ -144,8 +141,8 @@ fn generation_of(
         patience,
         empty: true,
     };
-    let faults: Vec<String> = beam.faults().iter().map(|(key, f)| format!("{key} {f}")).collect();
-    if faults.is_empty() { Ok((special, beam)) } else { Err(faults.join("; ")) }
+    InvalidConfig::of(beam.faults()).map_err(|error| error.to_string())?;
+    Ok((special, beam))
 }
 
 /// A Marian that was read, not yet loaded.

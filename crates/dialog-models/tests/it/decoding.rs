@@ -8,7 +8,7 @@ use dialog_models::decode::{
     Special, beam, rank, sample, sample_each,
 };
 use dialog_models::{Autoregressive, Gpt2, Gpt2Config, Pairs, Seq2Seq, Seq2SeqConfig};
-use torch::{Device, Kind, Mode, Params, Scope, Tensor, device, no_grad};
+use torch::{ConfigError, Device, Kind, Mode, Params, Scope, Tensor, device, no_grad};
 
 const END: i64 = 1;
 
@@ -435,13 +435,13 @@ fn a_wide_beam_finds_the_likeliest_responses() {
 
 #[test]
 fn values_that_make_no_sense_are_named() {
-    let keys =
-        |faults: Vec<(&'static str, String)>| faults.into_iter().map(|f| f.0).collect::<Vec<_>>();
+    let keys = |faults: Vec<ConfigError>| faults.into_iter().map(|f| f.key).collect::<Vec<_>>();
     assert!(keys(SampleConfig::default().faults()).is_empty());
     let sampling = Sampling { temperature: -1.0, top_k: Some(0), nucleus: Some(1.1) };
     let config = SampleConfig { candidates: 0, max_tokens: 0, sampling };
-    let all = ["candidates", "max_tokens", "temperature", "top_k", "nucleus"];
-    assert_eq!(keys(config.faults()), all);
+    let all = ["temperature", "top_k", "nucleus"].map(|key| format!("sampling.{key}"));
+    assert_eq!(keys(config.faults())[..2], ["candidates", "max_tokens"]);
+    assert_eq!(keys(config.faults())[2..], all);
     assert_eq!(keys(Repetition { share: 0.0, least: 0 }.faults()), ["share", "least"]);
     let beam = Beam { width: 0, max_tokens: 1, length_power: f64::NAN, ..Beam::default() };
     assert_eq!(keys(beam.faults()), ["width", "length_power"]);

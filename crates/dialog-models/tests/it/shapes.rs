@@ -1,6 +1,6 @@
 //! Numbers of parameters, and configurations that no network can have.
 
-use dialog_models::{Pairs, Seq2Seq, Seq2SeqConfig, Training};
+use dialog_models::{Gpt2, Marian, Pairs, Seq2Seq, Seq2SeqConfig, Training};
 use torch::{Device, Params};
 use train::{Objective, Progress};
 
@@ -115,7 +115,7 @@ fn a_plain_network_of_equal_size_is_one() {
 #[test]
 fn faults_are_named() {
     let keys =
-        |config: Seq2SeqConfig| config.faults().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        |config: Seq2SeqConfig| config.faults().into_iter().map(|f| f.key).collect::<Vec<_>>();
     assert!(keys(Seq2SeqConfig::default()).is_empty());
     let odd = Seq2SeqConfig { hidden: 27, heads: 3, ..Seq2SeqConfig::tiny() };
     assert_eq!(keys(odd), ["hidden", "hidden"]);
@@ -128,4 +128,14 @@ fn faults_are_named() {
     let text = r#"{"architecture": "transformer", "hiden": 3}"#;
     let error = serde_json::from_str::<Seq2SeqConfig>(text).unwrap_err().to_string();
     assert!(error.contains("hiden") && error.contains("hidden"), "{error}");
+}
+
+/// As a server needs it, which keeps a network on a thread of its own.
+#[test]
+fn networks_can_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Seq2Seq>();
+    moves::<Gpt2>();
+    moves::<Marian>();
+    moves::<Params>();
 }

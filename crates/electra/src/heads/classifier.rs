@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use torch::device::tensor_on;
 use torch::nn::Linear;
-use torch::{Features, Kind, Mode, Scope, Tensor};
+use torch::{ConfigError, Faults, Features, InvalidConfig, Kind, Mode, Scope, Tensor};
 
 use super::Pooler;
 use crate::encoder::fresh;
@@ -47,6 +47,15 @@ pub struct ClassifierConfig {
     pub pad: i64,
 }
 
+impl ClassifierConfig {
+    /// Every value that no classifier can have.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Faults::default();
+        faults.within("encoder", self.encoder.faults());
+        faults.rate("dropout", self.dropout.unwrap_or(0.0)).done()
+    }
+}
+
 /// An encoder with a head that makes classes (or one number) of texts.
 ///
 /// As a [`torch::Net`] it takes padded input, int64 `[batch, 2, tokens]` with ids and segments, so
@@ -64,12 +73,11 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Makes the encoder's tensors and the head's. Panics if the encoder's configuration has
-    /// [faults](EncoderConfig::faults), dropout is not in \[0, 1) or there is no class.
+    /// Makes the encoder's tensors and the head's. Panics if the configuration has
+    /// [faults](ClassifierConfig::faults) or there is no class.
     pub fn new(scope: &mut Scope<'_>, config: &ClassifierConfig, classes: i64) -> Self {
         assert!(classes >= 1, "a classifier of {classes} classes: at least 1 is needed");
-        let dropout = config.dropout.unwrap_or(0.0);
-        assert!((0.0..1.0).contains(&dropout), "dropout {dropout} is not in [0, 1)");
+        InvalidConfig::assert_none(config.faults(), "no classifier can have this");
         let (shape, form) = (&config.encoder, config.form);
         let encoder = Encoder::new(&mut scope.sub(shape.family.prefix()), shape);
         let hidden = shape.hidden;

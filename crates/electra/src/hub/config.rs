@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use torch::InvalidConfig;
 use torch::hub::{HubError, Keys, read_json};
 
 use crate::{EncoderConfig, Family};
@@ -111,11 +112,8 @@ impl HubConfig {
             norm_eps: keys.number("layer_norm_eps", 1e-12)?,
             init: keys.number("initializer_range", 0.02)?,
         };
-        let faults: Vec<String> =
-            encoder.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
-        if !faults.is_empty() {
-            return Err(format!("no encoder can have this: {}", faults.join("; ")));
-        }
+        InvalidConfig::of(encoder.faults())
+            .map_err(|error| format!("no encoder can have this: {error}"))?;
         Ok(Self {
             encoder,
             architecture: json["architectures"][0].as_str().map(str::to_owned),

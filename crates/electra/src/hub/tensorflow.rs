@@ -6,6 +6,7 @@ use std::fs;
 
 use weights::{StateDict, TensorData};
 
+use torch::InvalidConfig;
 use torch::hub::HubError;
 
 use super::{Checkpoint, HubConfig};
@@ -162,11 +163,8 @@ fn config(
         segments,
         ..EncoderConfig::default()
     };
-    let faults: Vec<String> =
-        encoder.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
-    if !faults.is_empty() {
-        return Err(format!("no encoder can have these shapes: {}", faults.join("; ")));
-    }
+    InvalidConfig::of(encoder.faults())
+        .map_err(|error| format!("no encoder can have these shapes: {error}"))?;
     let has = |head: &str| tensors.keys().any(|name| name.starts_with(head));
     let architecture = match (family, network) {
         (Family::Bert, _) => match ["cls.predictions.", "cls.seq_relationship."].map(has) {

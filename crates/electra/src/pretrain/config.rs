@@ -1,6 +1,7 @@
 //! What is pre-trained, and how.
 
 use serde::{Deserialize, Serialize};
+use torch::{ConfigError, Faults};
 
 use crate::EncoderConfig;
 use crate::heads::Sampling;
@@ -85,6 +86,20 @@ impl Default for GeneratorConfig {
     }
 }
 
+impl GeneratorConfig {
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let trained = self.train || self.sharing == Sharing::Nothing;
+        let fault = "a generator that stays as it is shares nothing: set generator.sharing";
+        Faults::default()
+            .positive_fraction("fraction", self.fraction)
+            .positive("temperature", self.temperature)
+            .not_negative("weight", self.weight)
+            .unless(trained, "train", fault)
+            .done()
+    }
+}
+
 /// A pre-training's networks and losses.
 ///
 /// | key | default | meaning | range |
@@ -135,43 +150,21 @@ impl PretrainConfig {
         }
     }
 
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub fn faults(&self) -> Vec<(String, String)> {
-        let within = |part: &str, faults: Vec<(&'static str, String)>| {
-            let part = part.to_owned();
-            faults.into_iter().map(move |(key, fault)| (format!("{part}.{key}"), fault))
-        };
-        let mut faults: Vec<_> = within("encoder", self.encoder.faults()).collect();
-        let g = &self.generator;
-        let mut unless = |ok: bool, key: &str, fault: String| {
-            if !ok {
-                faults.push((key.to_owned(), fault));
-            }
-        };
-        let positive = |x: f64| x > 0.0 && x.is_finite();
-        let fraction = g.fraction;
-        let part = fraction > 0.0 && fraction <= 1.0;
-        unless(part, "generator.fraction", format!("{fraction} is not in (0, 1]"));
-        unless(
-            positive(g.temperature),
-            "generator.temperature",
-            format!("{} is not above 0", g.temperature),
-        );
-        let weight = g.weight >= 0.0 && g.weight.is_finite();
-        unless(weight, "generator.weight", format!("{} is below 0", g.weight));
-        let weight = self.discriminator_weight;
-        unless(positive(weight), "discriminator_weight", format!("{weight} is not above 0"));
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let (mask, vocabulary) = (self.mask, self.encoder.vocabulary);
         let known = (0..vocabulary).contains(&mask);
-        unless(known, "mask", format!("{mask} is not in a vocabulary of {vocabulary}"));
-        let trained = g.train || g.sharing == Sharing::Nothing;
-        let fault = "a generator that stays as it is shares nothing: set generator.sharing";
-        unless(trained, "generator.train", fault.to_owned());
-        if faults.is_empty()
-            && let Some(shape) = self.generator_encoder()
-        {
-            faults.extend(within("generator", shape.faults()));
+        let found = Faults::default()
+            .within("encoder", self.encoder.faults())
+            .within("generator", self.generator.faults())
+            .positive("discriminator_weight", self.discriminator_weight)
+            .unless(known, "mask", format!("{mask} is not in a vocabulary of {vocabulary}"))
+            .done();
+        match self.generator_encoder() {
+            Some(shape) if found.is_empty() => {
+                Faults::default().within("generator", shape.faults()).done()
+            }
+            _ => found,
         }
-        faults
     }
 }

@@ -1,9 +1,7 @@
 //! The networks of a pre-training.
 
-use std::rc::Rc;
-
 use torch::nn::Linear;
-use torch::{Device, Params, Scope};
+use torch::{Device, InvalidConfig, Params, Scope};
 
 use super::{PretrainConfig, Sharing, Task};
 use crate::encoder::{Embeddings, fresh};
@@ -80,8 +78,7 @@ struct Networks {
 
 impl Networks {
     fn new(scope: &mut Scope<'_>, config: &PretrainConfig) -> Self {
-        let faults = config.faults();
-        assert!(faults.is_empty(), "nothing can be pre-trained so: {faults:?}");
+        InvalidConfig::assert_none(config.faults(), "nothing can be pre-trained so");
         let shape = &config.encoder;
         assert_eq!(shape.family, Family::Electra, "the family of pre-trained networks");
         let main = Encoder::new(&mut scope.sub("electra"), shape);
@@ -104,8 +101,8 @@ impl Networks {
             let shape = config.generator_encoder().expect("a generator of its own");
             let mut sub = scope.sub("generator");
             let embeddings = match sharing {
-                Sharing::Nothing => Rc::new(Embeddings::new(&mut sub.sub("embeddings"), &shape)),
-                _ => Rc::clone(main.embeddings()),
+                Sharing::Nothing => Embeddings::new(&mut sub.sub("embeddings"), &shape),
+                _ => main.embeddings().shared(),
             };
             let encoder = Some(Encoder::with_embeddings(&mut sub, &shape, embeddings));
             Some(Generator { encoder, head: VocabularyHead::new(scope, &shape) })

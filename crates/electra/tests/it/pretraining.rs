@@ -347,6 +347,14 @@ fn metrics_are_counted_over_slots_and_tokens() {
     // Such that some tokens are said to be replaced.
     let logits = &golden["logits"] - golden["logits"].mean(Kind::Float);
     step.logits = Some(logits.shallow_clone());
+    // Such that so many of the ten slots are right.
+    let truth = batch.truth();
+    let right = |slots: i64| {
+        let place = Tensor::arange(10, (Kind::Int64, Device::Cpu));
+        &truth + place.ge(slots).to_kind(Kind::Int64)
+    };
+    step.best = right(7);
+    step.sampled = Some(right(4));
     let mut totals = Totals::default();
     totals.add(&batch, &step);
     totals.add(&batch, &step);
@@ -356,7 +364,8 @@ fn metrics_are_counted_over_slots_and_tokens() {
         assert!((metrics[name] - expected).abs() < 1e-6, "{name}: {}", metrics[name]);
     };
     near("masked_lm_loss", mean(&golden["nll"]));
-    near("sampled_masked_lm_accuracy", mean(&golden["sampled"].eq_tensor(&batch.truth())));
+    near("masked_lm_accuracy", 0.7);
+    near("sampled_masked_lm_accuracy", 0.4);
     let said = logits.gt(0.0);
     let labels = golden["labels"].gt(0.5);
     let right = said.eq_tensor(&labels);
@@ -364,7 +373,14 @@ fn metrics_are_counted_over_slots_and_tokens() {
     near("disc_precision", mean(&labels.masked_select(&said)));
     near("disc_recall", mean(&said.masked_select(&labels)));
     assert!((0.0..=1.0).contains(&metrics["disc_auc"]));
-    assert!(metrics.contains_key("disc_loss") && metrics.contains_key("masked_lm_accuracy"));
+    // ln(1 + e^z) − zy of each token z with the label y, its mean over each sequence, and the mean
+    // of these.
+    let list = |t: &Tensor| Vec::<f64>::try_from(t.to_kind(Kind::Double)).unwrap();
+    let tokens = list(&logits).into_iter().zip(list(&golden["labels"]));
+    let mut losses = tokens.map(|(z, y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p());
+    let lengths = list(&golden["lengths"]);
+    let means = lengths.iter().map(|n| losses.by_ref().take(*n as usize).sum::<f64>() / n);
+    near("disc_loss", means.sum::<f64>() / lengths.len() as f64);
 }
 
 /// A language in which all tokens of a text are the same: both networks learn it.

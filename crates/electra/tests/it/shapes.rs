@@ -2,8 +2,8 @@
 
 use electra::heads::{Classifier, ClassifierConfig, Pooler, ReplacedHead};
 use electra::pretrain::{GeneratorConfig, PretrainConfig, Pretrainer, Sharing, Task};
-use electra::{Encoder, EncoderConfig, presets};
-use torch::{Params, Role};
+use electra::{Encoder, EncoderConfig, PackedSequences, presets};
+use torch::{Device, Mode, Params, Role, no_grad};
 
 fn count(config: &EncoderConfig, head: bool) -> usize {
     let prefix = config.family.prefix();
@@ -95,12 +95,12 @@ fn values_that_no_network_can_have_are_named() {
         norm_eps: f64::NAN,
         ..EncoderConfig::small()
     };
-    let keys: Vec<_> = encoder.faults().into_iter().map(|(key, _)| key).collect();
+    let keys: Vec<_> = encoder.faults().into_iter().map(|fault| fault.key).collect();
     assert_eq!(keys, ["layers", "hidden", "dropout", "norm_eps"]);
     let generator = GeneratorConfig { fraction: 0.0, train: false, ..GeneratorConfig::default() };
     let config = PretrainConfig { mask: 30_522, generator, ..PretrainConfig::default() };
-    let keys: Vec<_> = config.faults().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, ["generator.fraction", "mask", "generator.train"]);
+    let keys: Vec<_> = config.faults().into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["generator.fraction", "generator.train", "mask"]);
     let unknown = toml::from_str::<PretrainConfig>("task = 'electra'\nmaks = 3");
     assert!(unknown.unwrap_err().to_string().contains("maks"));
 }
@@ -123,4 +123,20 @@ fn a_classifier_tells_at_least_one_class() {
 fn a_pre_training_with_a_fault_is_not_made() {
     let encoder = EncoderConfig { vocabulary: 50, ..EncoderConfig::small() };
     let _ = Pretrainer::outline(&PretrainConfig { encoder, ..PretrainConfig::default() });
+}
+
+/// As a server needs it, which keeps a network on a thread of its own.
+#[test]
+fn a_network_moves_to_another_thread() {
+    let config = EncoderConfig { vocabulary: 50, ..EncoderConfig::tiny() };
+    let (net, params) =
+        Params::build(Device::Cpu, |scope| Encoder::new(&mut scope.sub("electra"), &config));
+    let said = |net: &Encoder| {
+        let ids: [&[i64]; 1] = [&[1, 7, 2]];
+        let batch = PackedSequences::new(&ids, &[&[0; 3]], Device::Cpu);
+        no_grad(|| net.forward(&batch, Mode::Eval))
+    };
+    let here = said(&net);
+    let there = std::thread::spawn(move || (said(&net), params)).join().expect("a result");
+    assert_eq!(there.0, here);
 }

@@ -5,6 +5,7 @@ mod cases;
 mod contexts;
 mod exchange;
 mod golden;
+mod quality;
 mod simulated;
 mod slices;
 mod summary;

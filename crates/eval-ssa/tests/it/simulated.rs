@@ -120,6 +120,46 @@ fn both_sides_of_an_unpaired_difference_are_drawn() {
     assert!(!two.degenerate && !two.excludes_zero());
 }
 
+/// (1, 1, 0) beside (0, 0, 1): the differences of the pairs are 1, 1 and −1, whose variance is
+/// 8/9, so that the mean of three that are drawn has the standard error √(8/27) = 0.544. All three
+/// are −1 in one of 27 resamples, more than the 2.5 % of a tail. Drawn each on its own, the two
+/// sides would have √(4/27) = 0.385.
+#[test]
+fn both_sides_of_a_paired_difference_are_drawn_together() {
+    let unit = |sum| Unit { sum, count: 1.0 };
+    let pairs = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]].map(|pair| pair.map(unit));
+    let found = Bootstrap::default().paired(&pairs).unwrap();
+    assert!((found.value - 1.0 / 3.0).abs() < 1e-12, "{found:?}");
+    assert!((found.standard_error - (8.0 / 27.0_f64).sqrt()).abs() < 0.02, "{found:?}");
+    assert_eq!(found.percentile, [-1.0, 1.0]);
+}
+
+/// Contexts 2 and 3 pair the systems; 1, 4 and 5 have the response of one of them.
+#[test]
+fn contexts_of_one_system_alone_are_counted() {
+    let mut study = Study { required: Required::new(1).unwrap(), ..Study::default() };
+    for (system, contexts) in [("a", 1..=3), ("b", 2..=5)] {
+        for context in contexts {
+            let id = format!("{system}{context}");
+            study.ratings.push(Rating::new(&id, "r", Label::Specific.into()));
+            study.items.push(Item {
+                id,
+                mode: Mode::Static,
+                system: system.into(),
+                conversation: format!("context {context}"),
+                ..Item::default()
+            });
+        }
+    }
+    study.check().unwrap();
+    let found = comparisons(&study, &quick());
+    assert_eq!(found.len(), Measure::ALL.len());
+    for comparison in found {
+        let pairs = comparison.difference.unwrap().units;
+        assert_eq!((pairs, comparison.unpaired_units), ([2, 2], 3));
+    }
+}
+
 fn gold(id: &str, kind: CheckKind, expected: Label) -> Item {
     Item {
         id: id.into(),

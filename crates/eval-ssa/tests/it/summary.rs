@@ -4,7 +4,10 @@ use eval_ssa::agreement::alpha_interval;
 use eval_ssa::bootstrap::{Bootstrap, Unit};
 use eval_ssa::simulate::{SimulatedSystem, Simulation};
 use eval_ssa::summary::Question;
-use eval_ssa::{Counts, Item, Label, Mode, Rating, Required, Study, Summary, System};
+use eval_ssa::{
+    Answer, Check, CheckKind, Choice, Counts, Item, Label, Mode, Pair, Preference, Rating,
+    Required, Study, Summary, System,
+};
 
 fn quick() -> Bootstrap {
     Bootstrap { resamples: 300, ..Bootstrap::default() }
@@ -188,6 +191,78 @@ fn the_table_of_a_summary_has_no_nan() {
     assert!(row("difference,interactive,'=always,b,SSA,").contains(",0,,0,0,0,0,0,4,"));
     assert_eq!(row("alpha,,,,sensible,"), "alpha,,,,sensible,,undefined (no variation),,,,,,,");
     assert!(row("pairwise agreement,,,,sensible,").contains("sensible,1,,"));
+}
+
+/// Answers to known items and skips are no answers about responses; whoever gave nothing else did
+/// not take part.
+#[test]
+fn the_methods_count_answers_about_rated_responses_alone() {
+    let rated = |id: &str, system: &str| Item {
+        id: id.into(),
+        system: system.into(),
+        conversation: "c".into(),
+        ..Item::default()
+    };
+    let known = Item {
+        check: Some(Check { kind: CheckKind::Gold, expected: Label::Specific, explanation: None }),
+        ..rated("gold", "gold")
+    };
+    let rating = |item: &str, rater: &str, guideline: &str| Rating {
+        guideline: guideline.into(),
+        ..Rating::new(item, rater, Label::Specific.into())
+    };
+    let mut ratings = Vec::new();
+    for rater in ["r1", "r2", "r3"] {
+        ratings.extend(["a/1", "b/1"].map(|item| rating(item, rater, "en-2")));
+    }
+    ratings[5].answer = Answer::Skipped { reason: String::new() };
+    ratings[5].guideline = "en-1".into();
+    ratings.extend(["r1", "trainee"].map(|rater| rating("gold", rater, "en-1")));
+    let required = Required::new(3).unwrap();
+    let items = vec![rated("a/1", "a"), rated("b/1", "b"), known];
+    let mut study = Study { items, ratings, required, ..Study::default() };
+    study.check().unwrap();
+    let summary = Summary::of(&study, &quick());
+    assert_eq!((summary.ratings, summary.skips), (5, 1));
+    assert_eq!(summary.guidelines, [("en-2".to_owned(), 5)].into());
+    let warnings = summary.warnings.join("\n");
+    assert!(!warnings.contains("different guidelines"), "{warnings}");
+    let said = summary.methods;
+    assert!(said.contains("by 3 raters (3 took part, 5 answers and 1 skip), who"), "{said}");
+    for part in ["third question", "Side by side"] {
+        assert!(!said.contains(part), "{said}");
+    }
+
+    study.ratings[0].human_like = Some(true);
+    study.pairs.push(Pair {
+        id: "p".into(),
+        conversation: "c".into(),
+        systems: ["a", "b"].map(str::to_owned),
+        ..Pair::default()
+    });
+    let choices = [("r1", Choice::Second), ("r2", Choice::Tie), ("r3", Choice::BothBad)];
+    study.preferences.extend(choices.map(|(rater, choice)| Preference {
+        pair: "p".into(),
+        rater: rater.into(),
+        choice,
+        swapped: false,
+        guideline: String::new(),
+        shown_at: None,
+        answered_at: None,
+        position: None,
+        comment: None,
+    }));
+    study.check().unwrap();
+    let summary = Summary::of(&study, &quick());
+    let share = summary.contests[0].score.as_ref().unwrap().value;
+    assert!((share - 1.0 / 3.0).abs() < 1e-12, "two halves of three: {share}");
+    for part in [
+        "; a third question was whether a person could have said it",
+        "Side by side, 3 choices between two systems' responses to the same turns were made: a tie, \
+         whether both are as good or both are bad, counts as half a vote for each.",
+    ] {
+        assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
+    }
 }
 
 /// One rater, one response: nothing agrees or differs, and no interval is made up.

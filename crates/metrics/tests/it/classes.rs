@@ -36,6 +36,35 @@ fn degenerate_predictions() {
     }
 }
 
+/// Of class 0, 3 of 4 are found and all that are said to be it are; of class 1 both are found, and
+/// 2 of the 3 that are said to be it are.
+#[test]
+fn precision_divides_by_predictions_and_recall_by_labels() {
+    let counts = confusion("000011", "000111");
+    assert_eq!(counts.counts(), [[3, 1], [0, 2]]);
+    let both = |class| [counts.precision(class), counts.recall(class)].map(|s| s.value.unwrap());
+    assert_eq!(both(0), [100.0, 75.0]);
+    let [precision, recall] = both(1);
+    assert!((precision - 200.0 / 3.0).abs() < 1e-9 && recall == 100.0, "{precision} {recall}");
+}
+
+/// Bins of a fifteenth, each with |Σ p − how many are right|: .51 and .52 up to 8/15, 0.03; .58 up
+/// to 9/15, 0.42; .62 and .66 up to 10/15, 0.28; .97 and .99 up to 1, 0.96; 1.69 for 7 samples.
+#[test]
+fn calibration_has_fifteen_bins() {
+    let samples = [
+        (0.51, true),
+        (0.52, false),
+        (0.58, true),
+        (0.62, false),
+        (0.66, true),
+        (0.97, true),
+        (0.99, false),
+    ];
+    let error = calibration_error(samples).unwrap();
+    assert!((error - 169.0 / 7.0).abs() < 1e-5, "{error}");
+}
+
 #[test]
 fn what_is_undefined_says_why() {
     let why = |score: Score| {

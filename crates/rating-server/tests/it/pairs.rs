@@ -103,8 +103,12 @@ fn pairs_go_from_their_file_to_raters_and_into_exports() {
     let found = &summary.contests[0];
     assert_eq!(found.systems, SECRETS.map(str::to_owned));
     assert_eq!((found.first, found.second, found.ties, found.both_bad), (28, 0, 0, 2));
+    let status = project.status().expect("a status");
+    assert_eq!([status.items, status.full, status.pairs, status.full_pairs], [2; 4]);
+    assert_eq!(status.complete(), "2 of 2 pairs");
     let results = study.admin(&cookie, "/admin/results").text;
     assert!(results.contains(SECRETS[0]) && results.contains(SECRETS[1]));
+    assert!(results.contains("counts as half a vote for each"), "{results}");
 }
 
 #[test]

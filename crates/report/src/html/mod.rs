@@ -118,7 +118,12 @@ fn headline(result: &RunResult, title: &str) -> Markup {
     let tone = match outcome.claim {
         Claim::Better => "good",
         Claim::Worse => "bad",
-        Claim::NotShown | Claim::Unequal | Claim::OneSeed | Claim::Quick | Claim::Nothing => "open",
+        Claim::NotShown
+        | Claim::Unequal
+        | Claim::NoVariation
+        | Claim::OneSeed
+        | Claim::Quick
+        | Claim::Nothing => "open",
     };
     let commit = result.commit.as_deref().map(short_commit);
     html! {

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::colours::{GRID, INK, colour};
 use super::frame::short;
+use super::names::shortened;
 use crate::section::IntervalPlot;
 
 /// Width of the drawing, of the names at its left, and of the margin at its right, in pixels.
@@ -15,8 +16,8 @@ const MARGIN: f64 = 26.0;
 const SERIES: f64 = 15.0;
 const SPACE: f64 = 11.0;
 
-/// The longest name that fits, in characters.
-const LONGEST: usize = 27;
+/// Space between a name and the drawing.
+const GAP: f64 = 12.0;
 
 /// The drawing.
 pub(crate) fn plot(plot: &IntervalPlot) -> Markup {
@@ -28,6 +29,8 @@ pub(crate) fn plot(plot: &IntervalPlot) -> Markup {
     let many = plot.series.len();
     let row_height = many as f64 * SERIES + SPACE;
     let bottom = row_height * plot.rows.len() as f64 + 2.0;
+    let names: Vec<&str> = plot.rows.iter().map(|row| row.name.as_str()).collect();
+    let names = shortened(&names, NAMES - GAP);
     let ticks = (0..=5).map(|i| low + (high - low) * f64::from(i) / 5.0);
     let alt =
         format!("{}: {}, a row for each of {} names", plot.title, plot.label, plot.rows.len());
@@ -42,9 +45,10 @@ pub(crate) fn plot(plot: &IntervalPlot) -> Markup {
             text x=(WIDTH - MARGIN) y=(bottom + 34.0) text-anchor="end" font-size="13" fill=(INK.0) {
                 (plot.label)
             }
-            @for (row, top) in plot.rows.iter().zip((0..).map(|r| f64::from(r) * row_height)) {
-                text x=(NAMES - 12.0) y=(top + row_height / 2.0 + 4.5) text-anchor="end"
-                    font-size="13" fill=(INK.0) { (shortened(&row.name)) }
+            @for ((row, name), line) in plot.rows.iter().zip(&names).zip(0..) {
+                @let top = f64::from(line) * row_height;
+                text x=(NAMES - GAP) y=(top + row_height / 2.0 + 4.5) text-anchor="end"
+                    font-size="13" fill=(INK.0) { (name) }
                 @for (index, measured) in row.values.iter().enumerate() {
                     @if let Some(measured) = measured {
                         @let y = top + SPACE / 2.0 + (index as f64 + 0.5) * SERIES;
@@ -60,13 +64,5 @@ pub(crate) fn plot(plot: &IntervalPlot) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// A name that fits beside the drawing.
-fn shortened(name: &str) -> String {
-    match name.chars().count() {
-        n if n <= LONGEST => name.to_owned(),
-        _ => name.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
 }

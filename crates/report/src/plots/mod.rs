@@ -7,6 +7,7 @@ pub(crate) mod curves;
 mod frame;
 pub(crate) mod intervals;
 pub(crate) mod lines;
+mod names;
 pub(crate) mod scatter;
 pub(crate) mod strips;
 

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::colours::{GRID, INK, colour};
 use super::frame::{padded, range, short};
+use super::names::{shortened, width};
 use crate::section::{Point, ScatterPlot};
 
 /// Size of the drawing in pixels, and what is left of it at each side for words.
@@ -16,11 +17,9 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 46.0;
 
-/// Width and height that a letter of a name is given, in pixels.
-const LETTER: [f64; 2] = [7.0, 14.0];
-
-/// The longest name that is written beside its point, in characters.
-const LONGEST: usize = 24;
+/// Height that a name is given, in pixels, and the width of the longest.
+const LETTERS: f64 = 14.0;
+const LONGEST: f64 = 168.0;
 
 /// The drawing; `None` without a point.
 pub(crate) fn plot(plot: &ScatterPlot) -> Option<Markup> {
@@ -35,7 +34,8 @@ pub(crate) fn plot(plot: &ScatterPlot) -> Option<Markup> {
     let y = |value: f64| HEIGHT - BOTTOM - share(&y_span, value) * (HEIGHT - BOTTOM - TOP);
     let px = |value: f64| format!("{value:.1}");
     let centres: Vec<[f64; 2]> = points().map(|p| [x(p.x), y(p.y)]).collect();
-    let names: Vec<String> = plot.points.iter().map(|(name, _)| shortened(name)).collect();
+    let names: Vec<&str> = plot.points.iter().map(|(name, _)| name.as_str()).collect();
+    let names = shortened(&names, LONGEST);
     let places = labels(&names, &centres);
     let ink = colour(0, 2);
     let alt = format!(
@@ -129,7 +129,7 @@ fn labels(names: &[String], centres: &[[f64; 2]]) -> Vec<Option<[f64; 2]>> {
         centres.iter().map(|[x, y]| [x - 4.0, y - 4.0, x + 4.0, y + 4.0]).collect();
     let mut places = Vec::with_capacity(names.len());
     for (name, [x, y]) in names.iter().zip(centres) {
-        let [width, height] = [LETTER[0] * name.chars().count() as f64, LETTER[1]];
+        let [width, height] = [width(name), LETTERS];
         let candidates = [
             [x + 8.0, y - height / 2.0],
             [x - 8.0 - width, y - height / 2.0],
@@ -148,14 +148,6 @@ fn labels(names: &[String], centres: &[[f64; 2]]) -> Vec<Option<[f64; 2]>> {
         places.push(free.map(|b| [b[0], b[3] - 3.0]));
     }
     places
-}
-
-/// A name that fits beside its point.
-fn shortened(name: &str) -> String {
-    match name.chars().count() {
-        n if n <= LONGEST => name.to_owned(),
-        _ => name.chars().take(LONGEST - 1).chain(['…']).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -109,6 +109,64 @@ fn what_speaks_against_a_difference_is_said_in_place_of_a_claim() {
 }
 
 #[test]
+fn seeds_that_all_differ_by_the_same_show_nothing() {
+    // Three samples of 30, in three seeds: the differences are equal but for rounding.
+    let share = |right: f64| 100.0 * right / 30.0;
+    let first = [18.0, 20.0, 25.0].map(share);
+    let last = [21.0, 23.0, 28.0].map(share);
+    let result = run(&first, &last);
+    let said = outcome(&result);
+    assert_eq!(said.claim, Claim::NoVariation);
+    assert_eq!(
+        said.sentence,
+        "wide is 10.0 points better than plain in test accuracy, which shows no gain: the difference \
+         is the same in all 3 seeds, and that is no certainty."
+    );
+    let report = Report { result: &result, sections: &[], recipe_toml: "" };
+    for text in [page(&report).unwrap(), markdown(&report).unwrap()] {
+        let caveat = "wide − plain: the same in all 3 seeds, which is no certainty.";
+        assert!(text.contains(caveat), "{text}");
+    }
+    let back = outcome(&run(&last, &first)).sentence;
+    assert!(back.contains("10.0 points worse") && back.contains("which shows no loss"), "{back}");
+}
+
+#[test]
+fn an_interval_over_examples_speaks_of_two_trainings_alone() {
+    let of = |ci95, examples| {
+        let mut result = run(&[60.0], &[80.0]);
+        let gain = result.comparisons.remove(0);
+        result.comparisons.push(gain.over_examples(ci95, examples, "conversation"));
+        result
+    };
+    let result = of([11.67, 27.55], 100);
+    let said = outcome(&result);
+    assert_eq!(said.claim, Claim::Better);
+    assert_eq!(
+        said.sentence,
+        "wide is 20.0 points better than plain in test accuracy (95 % interval over 100 \
+         conversations: 11.7 to 27.6): the gain is shown at this level for these two trainings, and \
+         says nothing of others."
+    );
+    let table =
+        |result: &RunResult| markdown(&Report { result, sections: &[], recipe_toml: "" }).unwrap();
+    let text = table(&result);
+    assert!(text.contains("| 95 % interval over 100 conversations |"), "{text}");
+    // One interval over another number of them.
+    let mut two = result.clone();
+    two.comparisons.extend(of([1.0, 2.0], 1).comparisons);
+    let text = table(&two);
+    assert!(text.contains("| 95 % interval over conversations |"), "{text}");
+    let open = outcome(&of([-1.0, 2.0], 1)).sentence;
+    assert!(open.contains("95 % interval over 1 conversation −1.0 to 2.0 contains 0"), "{open}");
+    // As earlier versions wrote it.
+    let mut json = serde_json::to_value(&result).unwrap();
+    json["comparisons"][0].as_object_mut().unwrap().remove("example").expect("the field");
+    let before: RunResult = serde_json::from_value(json).unwrap();
+    assert!(outcome(&before).sentence.contains("over 100 examples: 11.7"), "{before:?}");
+}
+
+#[test]
 fn the_sentence_says_what_was_gained_and_how_sure_it_is() {
     let said = |first: &[f64], last: &[f64]| outcome(&run(first, last)).sentence;
     assert_eq!(

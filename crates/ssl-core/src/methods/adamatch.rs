@@ -11,13 +11,13 @@
 //! view (theirs have a weak and a strong one).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, rng};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
     Marginal, Recent, align, confident, hard_labels, mask_by_class, masked_mean, mix,
 };
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of AdaMatch.
 ///
@@ -51,11 +51,13 @@ impl Default for AdaMatchConfig {
 }
 
 impl MethodSettings for AdaMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::fraction("threshold", self.threshold)?;
-        check::rate("decay", self.decay)?;
-        check::above("memory", self.memory as f64, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .fraction("threshold", self.threshold)
+            .rate("decay", self.decay)
+            .at_least_one("memory", self.memory)
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -81,7 +83,7 @@ pub(crate) struct AdaMatchDraws {
 }
 
 impl AdaMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: AdaMatchConfig, task: &TaskInfo) -> Self {
         let labeled = Marginal::from_first_batch(task.classes, config.decay, task.device);

@@ -6,14 +6,14 @@
 //! those under the threshold (equation 4).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Tensor, loss::cross_entropy};
+use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Aligner, Alignment, Judged, WeakPass, check_passes, confident, hard_labels, labeled_alone,
-    mask_by_class,
+    Aligner, Alignment, Judged, WeakPass, confident, hard_labels, labeled_alone, mask_by_class,
+    skip_faults,
 };
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
 /// on CIFAR-100 a weight decay of 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
@@ -58,15 +58,17 @@ impl Default for FixMatchConfig {
 }
 
 impl MethodSettings for FixMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::fraction("threshold", self.threshold)?;
-        check_passes(self.weak_pass, self.skip_masked)?;
-        Alignment::check_if_any(self.alignment.as_ref())
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .fraction("threshold", self.threshold)
+            .also(skip_faults(self.weak_pass, self.skip_masked))
+            .within("alignment", self.alignment.iter().flat_map(Alignment::faults))
+            .done()
     }
 
-    fn fits_classes(&self, classes: usize) -> Result<(), String> {
-        Alignment::fits_if_any(self.alignment.as_ref(), classes)
+    fn fits_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.alignment.iter().try_for_each(|alignment| alignment.fits(classes))
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -91,7 +93,7 @@ pub struct FixMatch {
 }
 
 impl FixMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: FixMatchConfig, task: &TaskInfo) -> Self {
         let aligner = config.alignment.clone().map(|alignment| Aligner::new(alignment, task));

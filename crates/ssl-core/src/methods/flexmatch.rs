@@ -6,13 +6,13 @@
 //! (2 − β), the convex map of equation 10. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Judged, WeakPass, check_passes, confident, hard_labels, labeled_alone, mask_by_class,
+    Judged, WeakPass, confident, hard_labels, labeled_alone, mask_by_class, skip_faults,
 };
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FlexMatch.
 ///
@@ -51,10 +51,12 @@ impl Default for FlexMatchConfig {
 }
 
 impl MethodSettings for FlexMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::fraction("threshold", self.threshold)?;
-        check_passes(self.weak_pass, self.skip_masked)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .fraction("threshold", self.threshold)
+            .also(skip_faults(self.weak_pass, self.skip_masked))
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -77,7 +79,7 @@ pub struct FlexMatch {
 }
 
 impl FlexMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: FlexMatchConfig, task: &TaskInfo) -> Self {
         let none = Tensor::full([task.unlabeled], task.classes, (Kind::Int64, task.device));

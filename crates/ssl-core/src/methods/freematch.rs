@@ -9,11 +9,11 @@
 //! 0.01.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Marginal, confident, hard_labels, mask_by_class, masked_mean, one_hot};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FreeMatch.
 ///
@@ -44,11 +44,13 @@ impl Default for FreeMatchConfig {
 }
 
 impl MethodSettings for FreeMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::not_negative("fairness", self.fairness)?;
-        check::rate("decay", self.decay)?;
-        self.clip.map_or(Ok(()), |clip| check::fraction("clip", clip))
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .not_negative("fairness", self.fairness)
+            .rate("decay", self.decay)
+            .fraction("clip", self.clip.unwrap_or(0.0))
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -69,7 +71,7 @@ pub struct FreeMatch {
 }
 
 impl FreeMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: FreeMatchConfig, task: &TaskInfo) -> Self {
         let marginal = || Marginal::new(task.classes, config.decay, task.device);

@@ -7,11 +7,11 @@
 //! max(λ, 1 − λ)).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, squared_error};
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// Which form of the EMA model's predictions is mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,9 +53,11 @@ impl Default for IctConfig {
 }
 
 impl MethodSettings for IctConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::above("alpha", self.alpha, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .positive("alpha", self.alpha)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -84,7 +86,7 @@ pub(crate) struct IctDraws {
 }
 
 impl Ict {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: IctConfig) -> Self {
         Self { config }
     }

@@ -9,11 +9,11 @@
 
 use serde::{Deserialize, Serialize};
 use torch::grad::{GraphUse, grads, with_grad};
-use torch::{Kind, Mode, Tensor, loss, no_grad, rng};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of LGA+VAT.
 ///
@@ -48,11 +48,13 @@ impl Default for LgaConfig {
 }
 
 impl MethodSettings for LgaConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::above("step", self.step, 0.0)?;
-        check::not_negative("vat", self.vat)?;
-        self.adversary.check().map_err(|e| format!("adversary.{e}"))
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .positive("step", self.step)
+            .not_negative("vat", self.vat)
+            .within("adversary", self.adversary.faults())
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -79,7 +81,7 @@ pub(crate) struct LgaDraws {
 }
 
 impl Lga {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: LgaConfig, task: &TaskInfo) -> Self {
         let (shape, uniform) = ([task.unlabeled, task.classes], 1.0 / task.classes as f64);

@@ -6,11 +6,11 @@
 //! base. The recipe's `ema` sets the decay.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of Mean Teacher. The paper's Conv-Large on CIFAR-10 has weight 100 · (labelled
 /// fraction) with a sigmoid ramp over 27 % of the run and a decay of 0.999.
@@ -32,8 +32,8 @@ impl Default for MeanTeacherConfig {
 }
 
 impl MethodSettings for MeanTeacherConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default().within("weight", self.weight.faults()).done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -56,7 +56,7 @@ pub struct MeanTeacher {
 }
 
 impl MeanTeacher {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: MeanTeacherConfig) -> Self {
         Self { config }
     }

@@ -7,11 +7,11 @@
 //! as in the authors' code. The unlabelled term is a mean over samples and classes.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{betas, mix_rows, one_hot, permutation, sharpen, squared_error};
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of MixMatch.
 ///
@@ -46,11 +46,13 @@ impl Default for MixMatchConfig {
 }
 
 impl MethodSettings for MixMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::above("views", self.views as f64, 0.0)?;
-        check::above("temperature", self.temperature, 0.0)?;
-        check::above("alpha", self.alpha, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .at_least_one("views", self.views)
+            .positive("temperature", self.temperature)
+            .positive("alpha", self.alpha)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -77,7 +79,7 @@ pub(crate) struct MixMatchDraws {
 }
 
 impl MixMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: MixMatchConfig) -> Self {
         Self { config }
     }

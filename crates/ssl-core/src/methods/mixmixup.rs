@@ -8,11 +8,11 @@
 //! compared with their results.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad, rng};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, sharpen};
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of mixmixup.
 ///
@@ -43,11 +43,13 @@ impl Default for MixMixUpConfig {
 }
 
 impl MethodSettings for MixMixUpConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("unlabeled", &self.unlabeled)?;
-        check::schedule("across", &self.across)?;
-        check::above("temperature", self.temperature, 0.0)?;
-        check::above("alpha", self.alpha, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("unlabeled", self.unlabeled.faults())
+            .within("across", self.across.faults())
+            .positive("temperature", self.temperature)
+            .positive("alpha", self.alpha)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -75,7 +77,7 @@ pub(crate) struct MixMixUpDraws {
 }
 
 impl MixMixUp {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: MixMixUpConfig) -> Self {
         Self { config }
     }

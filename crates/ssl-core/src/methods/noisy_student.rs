@@ -6,11 +6,11 @@
 //! released code).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Model, Tensor, loss, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Model, Tensor, loss, no_grad};
 use train::{Loss, Progress};
 
 use crate::parts::{hard_labels, sharpen};
-use crate::{Batch, Method, Nets, ViewKind, Views, check};
+use crate::{Batch, Method, Nets, ViewKind, Views};
 
 /// What the student learns from the teacher's probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,10 +101,12 @@ impl Default for NoisyStudentConfig {
 }
 
 impl NoisyStudentConfig {
-    /// Whether every setting lies in its range; the error names the first that does not.
-    pub fn check(&self) -> Result<(), String> {
-        check::rate("label_smoothing", self.label_smoothing)?;
-        check::above("temperature", self.temperature, 0.0)
+    /// Every setting out of its range.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .rate("label_smoothing", self.label_smoothing)
+            .positive("temperature", self.temperature)
+            .done()
     }
 }
 

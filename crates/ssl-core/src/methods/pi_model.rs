@@ -6,11 +6,11 @@
 //! second.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of the Π-Model.
 ///
@@ -31,8 +31,8 @@ impl Default for PiModelConfig {
 }
 
 impl MethodSettings for PiModelConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default().within("weight", self.weight.faults()).done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -51,7 +51,7 @@ pub struct PiModel {
 }
 
 impl PiModel {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: PiModelConfig) -> Self {
         Self { config }
     }

@@ -5,11 +5,11 @@
 //! pass alone.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, loss::cross_entropy};
+use torch::{ConfigError, Faults, Kind, Mode, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{confident, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of Pseudo-Label.
 ///
@@ -33,9 +33,11 @@ impl Default for PseudoLabelConfig {
 }
 
 impl MethodSettings for PseudoLabelConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::fraction("threshold", self.threshold)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .fraction("threshold", self.threshold)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -54,7 +56,7 @@ pub struct PseudoLabel {
 }
 
 impl PseudoLabel {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: PseudoLabelConfig) -> Self {
         Self { config }
     }

@@ -9,13 +9,13 @@
 //! each one way, a quarter of the batch by each.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
     Marginal, Recent, align, betas, mix_rows, one_hot, permutation, rotations, sharpen,
 };
-use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation
 /// weight 2 (CIFAR-10) or 3 (SVHN).
@@ -64,14 +64,16 @@ impl Default for ReMixMatchConfig {
 }
 
 impl MethodSettings for ReMixMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::schedule("pure", &self.pure)?;
-        check::not_negative("rotation", self.rotation)?;
-        check::above("strong_views", self.strong_views as f64, 0.0)?;
-        check::above("temperature", self.temperature, 0.0)?;
-        check::above("alpha", self.alpha, 0.0)?;
-        check::above("memory", self.memory as f64, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .within("pure", self.pure.faults())
+            .not_negative("rotation", self.rotation)
+            .at_least_one("strong_views", self.strong_views)
+            .positive("temperature", self.temperature)
+            .positive("alpha", self.alpha)
+            .at_least_one("memory", self.memory)
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -103,7 +105,7 @@ pub struct ReMixMatch {
 }
 
 impl ReMixMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: ReMixMatchConfig, task: &TaskInfo) -> Self {
         Self {

@@ -8,11 +8,11 @@
 //! rotated copies as well: `rotate_labels`).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::rotations;
-use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Head, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of S⁴L-Rotation. Leave `rotate_labels` off for classes that a rotation turns into
 /// one another, such as 6 and 9.
@@ -40,11 +40,12 @@ impl Default for S4lConfig {
 }
 
 impl MethodSettings for S4lConfig {
-    fn check(&self) -> Result<(), String> {
-        if self.rotate_labels && !self.joint {
-            return Err("rotate_labels needs joint = true".to_owned());
-        }
-        check::schedule("weight", &self.weight)
+    fn faults(&self) -> Vec<ConfigError> {
+        let whole = self.joint || !self.rotate_labels;
+        Faults::default()
+            .unless(whole, "rotate_labels", "needs joint = true")
+            .within("weight", self.weight.faults())
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -63,7 +64,7 @@ pub struct S4l {
 }
 
 impl S4l {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: S4lConfig) -> Self {
         Self { config }
     }

@@ -7,11 +7,11 @@
 //! statistics are the Π-Model's.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{hard_labels, squared_error};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of SNTG on the Π-Model.
 ///
@@ -42,10 +42,12 @@ impl Default for SntgConfig {
 }
 
 impl MethodSettings for SntgConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::schedule("graph", &self.graph)?;
-        check::above("margin", self.margin, 0.0)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .within("graph", self.graph.faults())
+            .positive("margin", self.margin)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -60,7 +62,7 @@ pub struct Sntg {
 }
 
 impl Sntg {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: SntgConfig) -> Self {
         Self { config }
     }

@@ -9,11 +9,11 @@
 //! predictions themselves, as in the authors' code. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Marginal, align, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of SoftMatch.
 ///
@@ -43,10 +43,12 @@ impl Default for SoftMatchConfig {
 }
 
 impl MethodSettings for SoftMatchConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::above("sigmas", self.sigmas, 0.0)?;
-        check::rate("decay", self.decay)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .positive("sigmas", self.sigmas)
+            .rate("decay", self.decay)
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -67,7 +69,7 @@ pub struct SoftMatch {
 }
 
 impl SoftMatch {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: SoftMatchConfig, task: &TaskInfo) -> Self {
         let options = (Kind::Float, task.device);

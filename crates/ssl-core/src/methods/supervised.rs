@@ -2,10 +2,10 @@
 //! the baseline of every comparison.
 
 use serde::{Deserialize, Serialize};
-use torch::{Mode, loss};
+use torch::{ConfigError, Faults, Mode, loss};
 use train::{Loss, Progress};
 
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// Cross entropy on labelled samples.
 ///
@@ -32,8 +32,8 @@ impl Default for SupervisedConfig {
 }
 
 impl MethodSettings for SupervisedConfig {
-    fn check(&self) -> Result<(), String> {
-        check::rate("label_smoothing", self.label_smoothing)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default().rate("label_smoothing", self.label_smoothing).done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -52,7 +52,7 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: SupervisedConfig) -> Self {
         Self { config }
     }

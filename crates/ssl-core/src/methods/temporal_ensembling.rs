@@ -6,11 +6,11 @@
 //! Passes as in the Π-Model.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{masked_mean, squared_error};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of Temporal Ensembling.
 ///
@@ -34,9 +34,11 @@ impl Default for TemporalEnsemblingConfig {
 }
 
 impl MethodSettings for TemporalEnsemblingConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::rate("momentum", self.momentum)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .rate("momentum", self.momentum)
+            .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -55,7 +57,7 @@ pub struct TemporalEnsembling {
 }
 
 impl TemporalEnsembling {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: TemporalEnsemblingConfig, task: &TaskInfo) -> Self {
         let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, task.device));

@@ -6,14 +6,14 @@
 //! before sharpening, and strictly; the mean is over all unlabelled samples.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Tensor, loss::kl_divergence};
+use torch::{ConfigError, Faults, Kind, Tensor, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Aligner, Alignment, Judged, Tsa, WeakPass, check_passes, entropy, labeled_alone, mask_by_class,
-    sharpen,
+    Aligner, Alignment, Judged, Tsa, WeakPass, entropy, labeled_alone, mask_by_class, sharpen,
+    skip_faults,
 };
-use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of UDA. The defaults are the authors' last recipe (February 2020);
 /// [`UdaConfig::october_2019`] is the one behind 5.29 % on CIFAR-10 and 2.55 % on SVHN.
@@ -78,20 +78,22 @@ impl UdaConfig {
 }
 
 impl MethodSettings for UdaConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::above("temperature", self.temperature, 0.0)?;
-        check::rate("threshold", self.threshold)?;
-        check::not_negative("entropy", self.entropy)?;
-        if self.entropy > 0.0 && self.weak_pass != WeakPass::Joint {
-            return Err("entropy: its gradient needs the weak view: weak_pass must be joint".into());
-        }
-        check_passes(self.weak_pass, self.skip_masked)?;
-        Alignment::check_if_any(self.alignment.as_ref())
+    fn faults(&self) -> Vec<ConfigError> {
+        let joint = self.weak_pass == WeakPass::Joint;
+        let fault = "its gradient needs the weak view: weak_pass must be joint";
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .positive("temperature", self.temperature)
+            .rate("threshold", self.threshold)
+            .not_negative("entropy", self.entropy)
+            .unless(self.entropy <= 0.0 || joint, "entropy", fault)
+            .also(skip_faults(self.weak_pass, self.skip_masked))
+            .within("alignment", self.alignment.iter().flat_map(Alignment::faults))
+            .done()
     }
 
-    fn fits_classes(&self, classes: usize) -> Result<(), String> {
-        Alignment::fits_if_any(self.alignment.as_ref(), classes)
+    fn fits_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.alignment.iter().try_for_each(|alignment| alignment.fits(classes))
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -116,7 +118,7 @@ pub struct Uda {
 }
 
 impl Uda {
-    /// The method with these settings, which have to pass [`MethodSettings::check`], in a fresh
+    /// The method with these settings, which have no [faults](MethodSettings::faults), in a fresh
     /// state.
     pub fn new(config: UdaConfig, task: &TaskInfo) -> Self {
         let aligner = config.alignment.clone().map(|alignment| Aligner::new(alignment, task));
@@ -255,7 +257,7 @@ mod tests {
         let config = UdaConfig { alignment, ..UdaConfig::default() };
         assert!(config.fits_classes(3).is_ok() && UdaConfig::default().fits_classes(2).is_ok());
         let error = config.fits_classes(2).expect_err("two shares");
-        assert!(error.contains("3 shares, and there are 2 classes"), "{error}");
+        assert!(error.to_string().contains("3 shares, and there are 2 classes"), "{error}");
         let same = loss(AlignTo::Start, vec![mean, 1.0 - mean]);
         assert!((same - plain).abs() < 1e-5, "{same}, not {plain}");
         let uniform = loss(AlignTo::Uniform, Vec::new());

@@ -12,10 +12,10 @@
 
 use serde::{Deserialize, Serialize};
 use torch::grad::{grad, with_grad};
-use torch::{Kind, Mode, Model, Tensor, loss, rng};
+use torch::{ConfigError, Faults, Kind, Mode, Model, Tensor, loss, rng};
 use train::{Loss, Progress, Schedule};
 
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of VAdD.
 ///
@@ -43,11 +43,12 @@ impl Default for VaddConfig {
 }
 
 impl MethodSettings for VaddConfig {
-    fn check(&self) -> Result<(), String> {
-        check::schedule("weight", &self.weight)?;
-        check::rate("dropout", self.dropout)?;
-        check::above("flips", self.flips, 0.0)?;
-        check::fraction("flips", self.flips)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("weight", self.weight.faults())
+            .rate("dropout", self.dropout)
+            .positive_fraction("flips", self.flips)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -68,7 +69,7 @@ pub(crate) struct VaddDraws {
 }
 
 impl Vadd {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: VaddConfig) -> Self {
         Self { config }
     }
@@ -136,17 +137,18 @@ impl Method for Vadd {
         Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
-    fn fits(&self, features: i64) -> Result<(), String> {
+    fn fits(&self, features: i64) -> Result<(), ConfigError> {
         if self.flips(features) > 0 {
             return Ok(());
         }
         let flips = self.config.flips;
         // Rounded up, so that what is advised is one entry at least.
         let least = ((1000.0 / features as f64).floor() / 1000.0 + 0.001).min(1.0);
-        Err(format!(
-            "flips is {flips}, which is no entry of a mask over this network's {features} \
-             features; set it to {least:.3} or more, or take a wider network"
-        ))
+        let fault = format!(
+            "{flips} is no entry of a mask over this network's {features} features; set it to \
+             {least:.3} or more, or take a wider network"
+        );
+        Err(ConfigError::new("flips", fault))
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {

@@ -8,11 +8,11 @@
 //! section 3).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Net, Tensor, loss::cross_entropy};
+use torch::{ConfigError, Faults, Kind, Mode, Net, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Adversary, entropy};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of VAT. Those of [`Adversary`] are in the table `adversary`. Oliver et al. use
 /// ε 6, direction `from-perturbed`, weight 0.3 and entropy 0.1 on CIFAR-10.
@@ -40,10 +40,12 @@ impl Default for VatConfig {
 }
 
 impl MethodSettings for VatConfig {
-    fn check(&self) -> Result<(), String> {
-        self.adversary.check().map_err(|e| format!("adversary.{e}"))?;
-        check::schedule("weight", &self.weight)?;
-        check::not_negative("entropy", self.entropy)
+    fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("adversary", self.adversary.faults())
+            .within("weight", self.weight.faults())
+            .not_negative("entropy", self.entropy)
+            .done()
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -64,7 +66,7 @@ pub(crate) struct VatDraws {
 }
 
 impl Vat {
-    /// The method with these settings, which have to pass [`MethodSettings::check`].
+    /// The method with these settings, which have no [faults](MethodSettings::faults).
     pub fn new(config: VatConfig) -> Self {
         Self { config }
     }

@@ -3,9 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::grad::{grad, with_grad};
-use torch::{Kind, Mode, Model, Net, Tensor, loss};
-
-use crate::check;
+use torch::{ConfigError, Faults, Kind, Mode, Model, Net, Tensor, loss};
 
 /// Which of the two predictions is the reference p of KL(p ‖ q). Either way the gradient reaches
 /// the perturbed one alone.
@@ -62,11 +60,13 @@ impl Default for Adversary {
 }
 
 impl Adversary {
-    /// Whether every setting lies in its range.
-    pub fn check(&self) -> Result<(), String> {
-        check::above("epsilon", self.epsilon, 0.0)?;
-        check::above("xi", self.xi, 0.0)?;
-        check::above("iterations", self.iterations as f64, 0.0)
+    /// Every setting out of its range.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .positive("epsilon", self.epsilon)
+            .positive("xi", self.xi)
+            .at_least_one("iterations", self.iterations)
+            .done()
     }
 
     /// The divergence of each sample of `x` `[batch, ...]` under the worst perturbation, `[batch]`,

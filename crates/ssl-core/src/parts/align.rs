@@ -2,10 +2,10 @@
 //! their mean over the classes is the target distribution.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Tensor, group, no_grad};
+use torch::{ConfigError, Device, Faults, Kind, Tensor, group, no_grad};
 
 use super::one_hot;
-use crate::{TaskInfo, check};
+use crate::TaskInfo;
 
 /// `probs` `[batch, classes]` times `target / current` (both `[classes]`, with 1e-6 added to each
 /// as in the authors' code), each row normalised to sum 1.
@@ -134,21 +134,17 @@ fn default_decay() -> f64 {
 }
 
 impl Alignment {
-    /// Whether a method's setting `alignment`, which may be left out, lies in its range.
-    pub(crate) fn check_if_any(alignment: Option<&Self>) -> Result<(), String> {
-        alignment.map_or(Ok(()), Self::check).map_err(|e| format!("alignment.{e}"))
-    }
-
-    /// Whether a method's setting `alignment`, which may be left out, is of so many classes.
-    pub(crate) fn fits_if_any(alignment: Option<&Self>, classes: usize) -> Result<(), String> {
-        let shares = alignment.map_or(0, |alignment| alignment.start.len());
+    /// Whether it is of so many classes.
+    pub(crate) fn fits(&self, classes: usize) -> Result<(), ConfigError> {
+        let shares = self.start.len();
         if shares == 0 || shares == classes {
             return Ok(());
         }
-        Err(format!(
-            "alignment.start has {shares} shares, and there are {classes} classes: give each a share, \
-             or none, for equal ones"
-        ))
+        let fault = format!(
+            "it has {shares} shares, and there are {classes} classes: give each a share, or none, \
+             for equal ones"
+        );
+        Err(ConfigError::new("alignment.start", fault))
     }
 
     /// Takes the shares of classes that have so many samples each for `start`, unless it has some,
@@ -160,15 +156,16 @@ impl Alignment {
         }
     }
 
-    /// Whether the decay lies in its range.
-    pub fn check(&self) -> Result<(), String> {
-        check::rate("decay", self.decay)?;
+    /// Every setting out of its range.
+    pub fn faults(&self) -> Vec<ConfigError> {
         let shares = &self.start;
         let whole = (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
-        if shares.is_empty() || (whole && shares.iter().all(|share| *share > 0.0)) {
-            return Ok(());
-        }
-        Err(format!("start is {shares:?}; it must be a share above 0 for each class, with sum 1"))
+        let ok = shares.is_empty() || (whole && shares.iter().all(|share| *share > 0.0));
+        let allowed = "a share above 0 for each class, with sum 1";
+        Faults::default()
+            .rate("decay", self.decay)
+            .must_be(ok, "start", format!("{shares:?}"), allowed)
+            .done()
     }
 }
 

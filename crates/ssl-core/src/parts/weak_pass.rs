@@ -2,7 +2,7 @@
 //! are run at all.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, no_grad};
 
 use crate::parts::masked_mean;
 use crate::{Batch, Needs, Nets};
@@ -103,14 +103,11 @@ impl Passes {
     }
 }
 
-/// Whether these settings make sense together; the error names the key.
-pub(crate) fn check_passes(pass: WeakPass, skip: bool) -> Result<(), String> {
-    match skip && pass == WeakPass::Joint {
-        true => Err("skip_masked: which strong views count is known after the weak pass alone: \
-                     weak_pass must not be joint"
-            .into()),
-        false => Ok(()),
-    }
+/// What is wrong with these settings together.
+pub(crate) fn skip_faults(pass: WeakPass, skip: bool) -> Vec<ConfigError> {
+    let fault = "which strong views count is known after the weak pass alone: weak_pass must not \
+                 be joint";
+    Faults::default().unless(!skip || pass != WeakPass::Joint, "skip_masked", fault).done()
 }
 
 #[cfg(test)]
@@ -218,9 +215,9 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_refused() {
-        let error = fixmatch(WeakPass::Joint, true).check().expect_err("no weak pass before");
-        assert!(error.starts_with("skip_masked"), "{error}");
-        assert!(fixmatch(WeakPass::Ema, true).check().is_ok());
+        let faults = fixmatch(WeakPass::Joint, true).faults();
+        assert!(faults.len() == 1 && faults[0].key == "skip_masked", "{faults:?}");
+        assert_eq!(fixmatch(WeakPass::Ema, true).faults(), []);
         assert!(fixmatch(WeakPass::Ema, true).needs().ema);
         assert!(!fixmatch(WeakPass::Apart, true).needs().ema);
     }

@@ -2,7 +2,7 @@
 //! cannot teach.
 
 use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Nets, TaskInfo};
-use torch::{Device, Features, Kind, Mode, Model, Tensor, nn::Linear};
+use torch::{ConfigError, Device, Features, Kind, Mode, Model, Tensor, nn::Linear};
 use train::Progress;
 
 const CLASSES: i64 = 3;
@@ -34,7 +34,7 @@ fn nets() -> Nets {
 
 fn of(settings: &str) -> Box<dyn Method> {
     let config: MethodConfig = serde_json::from_str(settings).unwrap();
-    config.check().unwrap();
+    assert_eq!(config.faults(), []);
     config.build(&TaskInfo { classes: CLASSES, unlabeled: 8, device: Device::Cpu })
 }
 
@@ -110,19 +110,19 @@ fn vadd_refuses_a_network_in_which_it_could_flip_nothing() {
     method.fits(20).unwrap();
     let error = method.fits(19).unwrap_err();
     assert_eq!(
-        error,
-        "flips is 0.05, which is no entry of a mask over this network's 19 features; set it to \
-         0.053 or more, or take a wider network"
+        error.to_string(),
+        "flips: 0.05 is no entry of a mask over this network's 19 features; set it to 0.053 or \
+         more, or take a wider network"
     );
     // What is advised is accepted, whatever the width.
     for width in (1..300).chain([999, 1000, 1001, 2048, 5000]) {
         let error = of(r#"{"kind": "vadd", "flips": 1e-9}"#).fits(width).unwrap_err();
-        let advised = error.split("set it to ").nth(1).unwrap().split(' ').next().unwrap();
+        let advised = error.fault.split("set it to ").nth(1).unwrap().split(' ').next().unwrap();
         let config = format!(r#"{{"kind": "vadd", "flips": {advised}}}"#);
         of(&config).fits(width).unwrap_or_else(|error| panic!("{width}: {error}"));
     }
     let none: MethodConfig = serde_json::from_str(r#"{"kind": "vadd", "flips": 0.0}"#).unwrap();
-    assert_eq!(none.check().unwrap_err(), "flips is 0; it must be above 0");
+    assert_eq!(none.faults(), [ConfigError::new("flips", "0 is not in (0, 1]")]);
     of(r#"{"kind": "fixmatch"}"#).fits(1).unwrap();
 }
 

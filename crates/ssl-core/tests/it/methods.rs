@@ -134,7 +134,7 @@ fn check(task: Task, make: &Make) -> f64 {
 /// Makes a method from settings as a recipe has them.
 fn of(settings: &str) -> impl Fn(Rule) -> Box<dyn Method> + use<> {
     let config: MethodConfig = serde_json::from_str(settings).unwrap();
-    config.check().unwrap();
+    assert_eq!(config.faults(), []);
     let task = TaskInfo { classes: 2, unlabeled: lab::POOL as i64, device: Device::Cpu };
     move |_| config.build(&task)
 }

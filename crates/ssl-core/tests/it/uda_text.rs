@@ -68,7 +68,7 @@ fn uda_on_texts() {
                 weak_pass,
                 ..UdaConfig::default()
             };
-            config.check().unwrap();
+            assert_eq!(config.faults(), []);
             let batch = Batch {
                 u: vec![rows(&case.original), rows(&case.augmented)],
                 ..Batch::labeled(rows(&case.labeled), Tensor::from_slice(&case.labels))
@@ -118,6 +118,7 @@ fn uda_on_texts() {
 fn an_entropy_term_needs_the_weak_views_gradient() {
     let config =
         UdaConfig { entropy: 0.1, weak_pass: WeakPass::ApartNoised, ..UdaConfig::default() };
-    let error = config.check().unwrap_err();
-    assert!(error.contains("weak_pass must be joint"), "{error}");
+    let faults = config.faults();
+    let [error] = &faults[..] else { panic!("{faults:?}") };
+    assert!(error.fault.contains("weak_pass must be joint"), "{error}");
 }

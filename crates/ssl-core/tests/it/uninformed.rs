@@ -49,7 +49,7 @@ fn batch(method: &dyn Method, task: Task, step: u64) -> Batch {
 
 fn of(settings: &str) -> (Box<dyn Method>, Task) {
     let config: MethodConfig = serde_json::from_str(settings).unwrap();
-    config.check().unwrap();
+    assert_eq!(config.faults(), []);
     let info = TaskInfo { classes: 2, unlabeled: lab::POOL as i64, device: Device::Cpu };
     let task = if config.needs().images { Task::Letters } else { Task::Moons };
     (config.build(&info), task)

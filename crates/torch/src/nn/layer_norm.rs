@@ -23,6 +23,12 @@ impl LayerNorm {
         }
     }
 
+    /// A layer with this one's tensors, shared and not copied, for another place of the network.
+    pub fn shared(&self) -> Self {
+        let [weight, bias] = [&self.weight, &self.bias].map(Tensor::shallow_clone);
+        Self { weight, bias, eps: self.eps }
+    }
+
     /// Adds the layer to `graph`, applied to the tokens `x`, and gives its result.
     pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
         let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));

@@ -121,7 +121,7 @@ fn a_parameter_without_a_gradient_stays_and_rates_are_its_own() {
 #[test]
 fn its_constants_are_checked() {
     let keys = |config: Adafactor| {
-        OptimConfig::Adafactor(config).faults().into_iter().map(|f| f.0).collect::<Vec<_>>()
+        OptimConfig::Adafactor(config).faults().into_iter().map(|f| f.key).collect::<Vec<_>>()
     };
     assert!(keys(Adafactor::default()).is_empty());
     let odd =

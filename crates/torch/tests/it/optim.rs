@@ -218,8 +218,8 @@ fn recipes_name_optimisers_and_unknown_keys_are_errors() {
 
 #[test]
 fn constants_out_of_range_are_named() {
-    let keys = |config: OptimConfig| -> Vec<&str> {
-        config.faults().into_iter().map(|(key, _)| key).collect()
+    let keys = |config: OptimConfig| -> Vec<String> {
+        config.faults().into_iter().map(|fault| fault.key).collect()
     };
     for kind in ["sgd", "rmsprop", "adamw"] {
         let config = serde_json::from_str(&format!(r#"{{"kind":"{kind}"}}"#)).unwrap();
@@ -227,7 +227,7 @@ fn constants_out_of_range_are_named() {
     }
     let sgd = Sgd { momentum: 1.0, weight_decay: -0.1, ..Sgd::default() };
     assert_eq!(keys(OptimConfig::Sgd(sgd)), ["momentum", "weight_decay"]);
-    assert_eq!(OptimConfig::Sgd(sgd).faults()[0].1, "1 is not in [0, 1)");
+    assert_eq!(OptimConfig::Sgd(sgd).faults()[0].to_string(), "momentum: 1 is not in [0, 1)");
     let rmsprop = RmsProp { decay: f64::NAN, momentum: -0.1, eps: 0.0, ..RmsProp::default() };
     assert_eq!(keys(OptimConfig::Rmsprop(rmsprop)), ["decay", "momentum", "eps"]);
     let adamw = AdamW { beta1: 1.0, beta2: 2.0, eps: f64::INFINITY, ..AdamW::default() };

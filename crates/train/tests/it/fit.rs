@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use metrics::{Better, Metric};
 use torch::optim::{OptimConfig, Sgd};
-use torch::{Device, Init, Kind, Params, Role, Tensor};
+use torch::{Device, Init, InvalidConfig, Kind, Params, Role, Tensor};
 use train::{
     Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
     StageDir, StepLog, Swa, TrainConfig, fit,
@@ -362,7 +362,7 @@ fn every_fault_is_named() {
     let batches = |_| [Ok::<_, std::io::Error>(())];
     let evaluate = |_: &mut Corner, _| Ok(vec![]);
     let refused = fit(&mut corner, &mut optimizer, &options, &stage, batches, evaluate, &mut ());
-    let Err(FitError::Config(faults)) = refused else { panic!("{refused:?}") };
+    let Err(FitError::Config(InvalidConfig { faults })) = refused else { panic!("{refused:?}") };
     let keys: Vec<_> = faults[expected.len()..].iter().map(|f| f.key.as_str()).collect();
     assert_eq!(keys, ["steps", "cadence.log", "cadence.keep"]);
 }

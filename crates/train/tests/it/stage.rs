@@ -50,6 +50,31 @@ fn a_mark_without_its_weights_does_not_count() {
 }
 
 #[test]
+fn final_weights_are_those_of_the_mark_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = || StageDir::final_weights(folder.path());
+    let message = read().unwrap_err().to_string();
+    assert!(message.contains("final.safetensors is not there"), "{message}");
+    let stage = StageDir::open(folder.path()).unwrap();
+    stage.finish(&weights(2.5), &()).unwrap();
+    assert_eq!(read().unwrap().tensors["w"].double_value(&[1]), 2.5);
+
+    let whole = fs::read(stage.final_path()).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(stage.final_path(), damaged).unwrap();
+    let message = read().unwrap_err().to_string();
+    assert!(message.contains("other bytes than done.json"), "{message}");
+    fs::write(stage.final_path(), &whole[..whole.len() - 1]).unwrap();
+    assert!(read().is_err());
+
+    // Killed after the weights and before the mark.
+    fs::write(stage.final_path(), whole).unwrap();
+    fs::remove_file(folder.path().join("done.json")).unwrap();
+    assert!(read().is_ok());
+}
+
+#[test]
 fn a_record_is_read_up_to_its_last_whole_line() {
     let folder = tempfile::tempdir().unwrap();
     lab::run(folder.path(), &lab::setup(5), &mut ()).unwrap();

@@ -123,8 +123,13 @@ fn prepare(
         args.out.display()
     );
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    // What cannot be read is told of when it is to be changed.
-    let content = |i: usize| Some((files[i].1.clone(), Digest::of(&fs::read(&files[i].0).ok()?)));
+    // What cannot be read is told of when it is to be changed. Whoever reads a pipe may wait for
+    // ever.
+    let content = |i: usize| {
+        let (path, id) = &files[i];
+        let bytes = path.is_file().then(|| fs::read(path).ok()).flatten()?;
+        Some((id.clone(), Digest::of(&bytes)))
+    };
     let contents = parallel::map(files.len(), content).into_iter().flatten().collect();
     let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed, depth, contents });
     match fs::read_to_string(&file) {
@@ -320,11 +325,11 @@ fn copy(out: &Path, corruption: Corruption, severity: Severity, id: &str) -> Pat
     out.join(corruption.name()).join(severity.to_string()).join(copy_name(id))
 }
 
-/// Refuses images whose copies would have one name, also where letters' case does not count.
+/// Refuses images whose copies would have one name.
 fn one_name_each(files: &[(PathBuf, String)]) -> Result<()> {
     let mut names = BTreeMap::new();
     for (_, id) in files {
-        if let Some(other) = names.insert(copy_name(id).to_lowercase(), id) {
+        if let Some(other) = names.insert(copy_name(id), id) {
             bail!(
                 "the copies of {other} and {id} would both be named {}: rename one of the two; \
                  nothing was written",
@@ -371,7 +376,51 @@ fn one(
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use clap::Parser;
+    use data_pipeline::dataset::{Samples, digits};
+
     use super::*;
+
+    #[test]
+    fn images_whose_copies_would_meet_are_refused() {
+        let named = |names: &[&str]| {
+            let files: Vec<_> =
+                names.iter().map(|name| (PathBuf::from(name), (*name).to_owned())).collect();
+            one_name_each(&files).map_err(|error| error.to_string())
+        };
+        assert_eq!(named(&["A.png", "a.png", "a.PNG", "a.jpg", "A.jpg"]), Ok(()));
+        let fault = named(&["a.jpg", "a.jpg.png"]).expect_err("one name");
+        assert!(fault.contains("of a.jpg and a.jpg.png would both be named a.jpg.png"), "{fault}");
+    }
+
+    #[derive(clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_pipe_that_is_named_as_an_image_is_skipped_or_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (images, out) = (dir.path().join("in"), dir.path().join("out"));
+        fs::create_dir(&images).expect("made");
+        let digit = digits::load().item(0).expect("a digit");
+        write_png(&images.join("a.png"), &digit).expect("written");
+        let made = std::process::Command::new("mkfifo").arg(images.join("b.png")).status();
+        assert!(made.expect("mkfifo").success());
+        let corrupt = |option: &[&str]| {
+            let words = ["corrupt", "--severity", "1", "--corruption", "brightness"];
+            let words = words.iter().chain(option).map(OsStr::new);
+            let words = words.chain([images.as_os_str(), out.as_os_str()]);
+            run(&Words::parse_from(words).args)
+        };
+        let fault = error_text(&corrupt(&[]).expect_err("a pipe"));
+        assert!(fault.contains("b.png") && fault.contains("no regular file"), "{fault}");
+        corrupt(&["--skip-bad"]).expect("skipped");
+        assert!(is_whole(&out.join("brightness/1/a.png")));
+    }
 
     #[test]
     fn severities_are_one_several_or_a_range() {

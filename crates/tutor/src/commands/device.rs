@@ -3,7 +3,7 @@
 use crate::run::note::note;
 use anyhow::Result;
 use torch::Device;
-use torch::device::{load_cuda, select};
+use torch::device::select;
 
 /// The device that a command computes on.
 #[derive(Clone, clap::Args)]
@@ -33,14 +33,20 @@ impl DeviceArg {
 /// The device with this name. For `auto`, prints which one was chosen, and why not CUDA. An error
 /// if there is no such device.
 pub(super) fn chosen(name: &str) -> Result<Device> {
-    let device = select(name)?;
-    if let ("auto", Err(error)) = (name, load_cuda()) {
-        let error = error.to_string();
-        // What the loader says in detail, and the way out, are for those who asked for CUDA.
-        let why = error.split([';', '(']).next().unwrap_or_default().trim_end();
-        note(&format!("device: cpu ({why})"));
-    } else if name == "auto" {
-        note(&format!("device: {device:?}"));
+    if name != "auto" {
+        return Ok(select(name)?);
     }
-    Ok(device)
+    match select("cuda") {
+        Ok(device) => {
+            note(&format!("device: {device:?}"));
+            Ok(device)
+        }
+        Err(error) => {
+            let error = error.to_string();
+            // What the loader says in detail, and the way out, are for those who asked for CUDA.
+            let why = error.split([';', '(']).next().unwrap_or_default().trim_end();
+            note(&format!("device: cpu ({why})"));
+            Ok(Device::Cpu)
+        }
+    }
 }

@@ -3,12 +3,16 @@
 mod robust;
 mod seen;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use metrics::stats;
+use metrics::words::counted;
 
+use super::inputs::refuse_pipes;
 use super::precision::Precision;
 use super::ranges;
 use super::run_network::NetworkChoice;
@@ -19,7 +23,7 @@ use crate::images::checkpoint;
 use crate::run::experiment::{Answer, Predictor, Reading};
 use crate::run::note::note;
 use crate::run::predictions::Predictions;
-use crate::run::result::listed;
+use crate::run::result::{listed, one_of};
 use crate::text::published::{self, Names};
 use robust::Scored;
 
@@ -49,6 +53,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', requires = "weights")]
     #[arg(conflicts_with_all = ["model", "run_seed"])]
     label_map: Vec<String>,
+    /// Classes of published weights for images: a file with the name of a class in each line, as
+    /// its folder is called, in the order of the outputs. A folder of samples of some will do.
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    #[arg(conflicts_with_all = ["model", "run_seed", "label_map"])]
+    classes: Option<PathBuf>,
+    /// Take the most probable of those classes alone that the samples have, as ImageNet-A and
+    /// ImageNet-R are scored; probabilities are those among these classes.
+    #[arg(long, conflicts_with = "robustness")]
+    present_only: bool,
     #[command(flatten)]
     choice: NetworkChoice,
     #[command(flatten)]
@@ -80,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn evaluate(args: &Args) -> Result<()> {
+    refuse_pipes(&args.paths)?;
     let (samples, mut networks) = args.load()?;
     for (network, _) in &mut networks {
         let (label, no_label) = (args.label_column.clone(), args.no_label.clone());
@@ -87,7 +101,7 @@ fn evaluate(args: &Args) -> Result<()> {
     }
     let mut scored = Vec::new();
     for (network, about) in &networks {
-        scored.push(score(&**network, about, (args.run(), samples))?);
+        scored.push(score(&**network, about, (args.run(), samples), args.present_only)?);
     }
     if args.robustness {
         let networks: Vec<(&dyn Predictor, &str)> =
@@ -130,9 +144,14 @@ impl Args {
             self.weights.len()
         );
         let (device, precision) = (self.choice.device()?, &self.precision);
+        let classes = self.classes.as_deref().map(read_classes).transpose()?;
         let mut networks: Vec<Named> = Vec::new();
         for (i, asked) in self.weights.iter().enumerate() {
             if published::is_text(asked) {
+                ensure!(
+                    classes.is_none(),
+                    "{asked} classifies texts: name its classes by --label-map, not by --classes"
+                );
                 let names = Names::Given(&self.label_map);
                 let mut network = published::classifier(asked, names, device)?;
                 if let Some(size) = self.choice.image_size() {
@@ -143,7 +162,8 @@ impl Args {
                 continue;
             }
             let net = self.net.get(i).or(self.net.first()).map(String::as_str);
-            let mut network = checkpoint::open(net, asked, Some(samples), device)?;
+            let mut network =
+                checkpoint::open(net, asked, classes.as_deref(), Some(samples), device)?;
             if let Some(size) = self.choice.image_size() {
                 network.resize(size)?;
             }
@@ -158,6 +178,7 @@ fn score(
     network: &dyn Predictor,
     about: &str,
     (run, samples): (Option<&Path>, &Path),
+    present_only: bool,
 ) -> Result<Scored> {
     let shown = network.open(samples, true)?;
     shown.notes().iter().for_each(|text| note(text));
@@ -182,11 +203,30 @@ fn score(
         let (unit, all) = (shown.unit(), truth.len());
         note(&format!("{count} of the {all} {unit} have no label, and are not scored"));
     }
-    let predictions = Predictions::new(network.classes().len(), rows)?;
+    let mut predictions = Predictions::new(network.classes().len(), rows)?;
+    if present_only {
+        predictions = predictions.among_those_of(&truth);
+        let count = truth.iter().flatten().collect::<BTreeSet<_>>().len();
+        let all = network.classes().len();
+        note(&format!("the most probable of the {count} classes that are there, of {all}"));
+    }
     let said = text(&predictions, &truth, network.classes(), shown.unit())?;
     super::say(&format!("{about}\n{said}"))?;
     let right = predictions.top().zip(&truth).map(|((class, _), truth)| *truth == Some(class));
     Ok(Scored { readable, right: right.collect() })
+}
+
+/// The names of classes in a file, a line each.
+fn read_classes(path: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("--classes: cannot read {} as text", path.display()))?;
+    let names = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let names: Vec<String> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        bail!("{}: `{twice}` is there twice: a class has one line", path.display());
+    }
+    Ok(names)
 }
 
 /// What is measured, in words.
@@ -199,7 +239,8 @@ fn text(
     let confusion = predictions.confusion(truth);
     let accuracy = confusion.accuracy().context("no sample has a label")?;
     let count = confusion.examples();
-    let mut text = format!("accuracy {accuracy:.2} % of {count} {unit}");
+    let of = counted(count, one_of(unit));
+    let mut text = format!("accuracy {accuracy:.2} % of {of}");
     if let Some([low, high]) = stats::wilson(accuracy / 100.0, count) {
         let (low, high) = (100.0 * low, 100.0 * high);
         write!(text, " (95 % Wilson interval {low:.2} to {high:.2} %)")?;
@@ -213,9 +254,28 @@ fn text(
         write!(text, " over {measured} of {all} classes; none of {}", listed(&missing))?;
     }
     let ece = predictions.calibration_error(truth);
-    write!(text, "\nexpected calibration error {ece:.2} %")?;
+    write!(text, "\nexpected calibration error {ece:.2} points")?;
     for (class, recall, all) in confusion.recalls() {
         write!(text, "\n  {:24} {recall:6.2} % of {all}", classes[class])?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sample_is_told_as_one_and_calibration_in_points() {
+        let classes = ["neg", "pos"].map(str::to_owned);
+        let said = |rows: Vec<f32>, truth: &[Option<u32>]| {
+            let predictions = Predictions::new(2, rows).expect("numbers");
+            text(&predictions, truth, &classes, "texts").expect("words")
+        };
+        let one = said(vec![0.75, 0.25], &[Some(0)]);
+        assert!(one.starts_with("accuracy 100.00 % of 1 text (95 % Wilson"), "{one}");
+        assert!(one.contains("\nexpected calibration error 25.00 points\n"), "{one}");
+        let two = said(vec![0.75, 0.25, 0.5, 0.5], &[Some(0), Some(1)]);
+        assert!(two.starts_with("accuracy 50.00 % of 2 texts (95 % Wilson"), "{two}");
+    }
 }

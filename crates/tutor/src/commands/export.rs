@@ -122,7 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         (None, Some(asked)) => {
             let device = args.choice.device()?;
-            let mut network = checkpoint::open(args.net.as_deref(), asked, None, device)?;
+            let mut network = checkpoint::open(args.net.as_deref(), asked, None, None, device)?;
             if let Some(size) = args.choice.image_size() {
                 network.resize(size)?;
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::inputs::refuse_pipes;
 use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
@@ -120,6 +121,9 @@ impl Task {
     /// Says what would be done, and returns the recipe.
     pub(super) fn plan(&self) -> Result<String> {
         let common = self.common();
+        if let Self::Squad { train, test, .. } | Self::Tag { train, test, .. } = self {
+            refuse_pipes([train, test])?;
+        }
         let task = match self {
             Self::Glue { task, data, no_test, .. } => plan::GivenTask::Glue {
                 task: plan::task(task)?,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use weights::catalog;
 
+use super::inputs::refuse_pipes;
 use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skip_bad::{SKIP_BAD_ROWS, SkipBad, suggest_skip_bad};
@@ -110,6 +111,9 @@ impl Data {
     /// Looks at the data, says what would be done, and returns the recipe. Where it is not run
     /// afterwards (`looks_only`), what the run would say of the data is said too.
     pub(super) fn plan(&self, device: torch::Device, looks_only: bool) -> Result<String> {
+        let given = [&self.labeled, &self.labels, &self.text, &self.validation, &self.test];
+        let given = given.into_iter().flatten().chain(&self.unlabeled);
+        refuse_pipes(given.chain(&self.paraphrases))?;
         let (recipe, lines) = match &self.text {
             Some(text) => self.plan_texts(text.clone(), device)?,
             None => self.plan_pictures(device, looks_only)?,

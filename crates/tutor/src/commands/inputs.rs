@@ -1,5 +1,7 @@
-//! That commands do not write over what they read.
+//! That commands do not write over what they read, and that it can be read.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -51,6 +53,22 @@ pub(super) fn keep_files(out: &Path, inputs: &[PathBuf]) -> Result<()> {
         "{}: this is what is read, and would be lost: name another place",
         out.display()
     );
+    Ok(())
+}
+
+/// An error if one of the inputs is a pipe, for commands that read them more than once.
+pub(super) fn refuse_pipes<'a>(inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
+    let is_pipe = |input: &Path| {
+        let kind = fs::metadata(input).map(|about| about.file_type());
+        kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+    };
+    for input in inputs {
+        ensure!(
+            !is_pipe(input),
+            "{}: is a pipe, and is read more than once: write it to a file",
+            input.display()
+        );
+    }
     Ok(())
 }
 
@@ -110,6 +128,20 @@ mod tests {
         for (out, input) in [("c.csv", "b.csv"), ("in/c.csv", "b.csv"), ("inner.csv", "in")] {
             assert_eq!(fault(out, input), None, "{out}, {input}");
         }
+    }
+
+    #[test]
+    fn pipes_are_refused_where_inputs_are_read_twice() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let [file, pipe, none] = ["a.csv", "b.csv", "none"].map(|name| dir.path().join(name));
+        fs::write(&file, "text\n").expect("written");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        refuse_pipes([&file, &none, &dir.path().to_owned()]).expect("no pipes");
+        let fault = refuse_pipes([&file, &pipe]).expect_err("a pipe").to_string();
+        assert!(
+            fault.ends_with("b.csv: is a pipe, and is read more than once: write it to a file")
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use torch::Device;
-use torch::device::{describe, libtorch_version, select, set_tf32};
+use torch::device::{describe, libtorch_version, select};
 use torch::precision::Precision;
 
 use super::stdout::say;
@@ -65,7 +65,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         super::check_folder(path, "--json")?;
     }
     let device = select(&args.device)?;
-    set_tf32(false);
     let asked = |case: &Case| args.only.as_ref().is_none_or(|text| case.name.contains(text));
     let cases: Vec<Case> = cases().into_iter().filter(asked).collect();
     ensure!(!cases.is_empty(), "--only: nothing that is compared has this in its name");

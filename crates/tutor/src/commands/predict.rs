@@ -22,7 +22,7 @@ use crate::run::annotator::{Annotation, Annotator};
 use crate::run::experiment::{Answer, Reading, Shown};
 use crate::run::interrupt;
 use crate::run::note::note;
-use crate::run::sections::one_of;
+use crate::run::result::one_of;
 use part::{Key, Part};
 use shard::{Shard, Whole};
 use table::{Format, Row, Table, heads};

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use data_pipeline::text::corpus::Boundary;
 
+use super::inputs::refuse_pipes;
 use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skip_bad::{SkipBad, suggest_skip_bad};
@@ -113,6 +114,7 @@ enum Ends {
 impl Texts {
     /// Says what would be done, and returns the recipe.
     pub(super) fn plan(&self, device: torch::Device) -> Result<String> {
+        refuse_pipes(&self.files)?;
         let proposal = plan::plan(&plan::Given {
             files: self.files.clone(),
             preset: self.preset.clone(),

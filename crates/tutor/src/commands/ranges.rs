@@ -3,7 +3,10 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::str::FromStr;
+
+use crate::run::note::failed;
 
 /// A whole number of `least` or more.
 pub(super) fn at_least<T>(
@@ -90,9 +93,19 @@ fn number(text: &str, holds: impl Fn(f64) -> bool, range: &str) -> Result<f64, S
     }
 }
 
-/// What the words of a command line ask for; or the process ends with what is wrong with them.
+/// What the words of a command line ask for; or the process ends with the help that they ask for,
+/// or with what is wrong with them.
 pub(crate) fn parse<P: clap::Parser>(words: impl IntoIterator<Item = OsString>) -> P {
-    try_parse(words).unwrap_or_else(|error| error.exit())
+    try_parse(words).unwrap_or_else(|error| {
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        match printed {
+            Err(fault) if !error.use_stderr() && fault.kind() != io::ErrorKind::BrokenPipe => {
+                failed(&format!("error: cannot write to standard output: {fault}"));
+                std::process::exit(1)
+            }
+            _ => std::process::exit(error.exit_code()),
+        }
+    })
 }
 
 /// The same, with what is wrong as an error.

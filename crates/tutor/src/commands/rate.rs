@@ -19,6 +19,7 @@ use rating_server::{
 };
 use report::Document;
 
+use super::place::shell_path;
 use super::{ranges, say};
 use crate::papers::ssa::study;
 use crate::run::note::note;
@@ -320,7 +321,7 @@ fn make(init: &Init) -> Result<()> {
     if made {
         say(&shown_once(&password))?;
     }
-    let name = init.study.display();
+    let name = shell_path(&init.study);
     say(&format!("Next: tutor rate import {name} RESPONSES.csv --system NAME"))
 }
 
@@ -362,11 +363,10 @@ fn write_report(project: &Project, out: Option<&Path>, names: bool) -> Result<()
     let summary = project.summary(names)?;
     let status = project.status()?;
     let about = format!(
-        "{} of {} votes, {} of {} items have all of theirs.{}",
+        "{} of {} votes, {} have all of theirs.{}",
         status.votes,
         status.wanted,
-        status.full,
-        status.items,
+        status.complete(),
         if names == Names::Blind { " Systems have blind names." } else { "" }
     );
     let document = Document {
@@ -390,8 +390,12 @@ fn status(project: &Project) -> Result<()> {
     let status = project.status()?;
     project.check()?;
     say(&format!(
-        "{} of {} votes, {} of {} items have all of theirs; {} skipped, {} too late",
-        status.votes, status.wanted, status.full, status.items, status.skipped, status.late
+        "{} of {} votes, {} have all of theirs; {} skipped, {} too late",
+        status.votes,
+        status.wanted,
+        status.complete(),
+        status.skipped,
+        status.late
     ))?;
     say(&format!(
         "{}, {} of them active in the last five minutes, {} in front of them",

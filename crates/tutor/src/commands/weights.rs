@@ -81,13 +81,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn list() -> Result<()> {
-    let folder = catalog::folder()?;
+    // Without a folder nothing is on this machine.
+    let folder = catalog::folder().ok();
+    let folder = folder.as_deref();
     let images = catalog::entries().into_iter().map(|entry| {
-        let here = entry.is_in(&folder).then(|| entry.path(&folder));
+        let here = folder.filter(|folder| entry.is_in(folder)).map(|folder| entry.path(folder));
         (entry.name, entry.about, entry.licence, entry.package, here)
     });
     let texts = catalog::text_nets().into_iter().map(|net| {
-        let here = net.is_in(&folder).then(|| net.path(&folder));
+        let here = folder.filter(|folder| net.is_in(folder)).map(|folder| net.path(folder));
         (net.name, net.about, net.licence, net.package, here)
     });
     for (name, about, licence, package, here) in images.chain(texts) {

@@ -13,7 +13,7 @@ use dialog_models::decode::{
 use dialog_models::hub::Gpt2Checkpoint;
 use dialog_models::{Autoregressive, Gpt2, mmi};
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Params, Scope};
+use torch::{ConfigError, Device, Faults, Kind, Params, Scope};
 use weights::find::Places;
 
 use crate::run::experiment::{Predictor, Shown};
@@ -76,14 +76,13 @@ impl Choice {
         self.beam.is_none() && self.sample.candidates == 1
     }
 
-    /// Every value that makes no sense: its key, and what is wrong with it.
-    pub(crate) fn faults(&self) -> Vec<(String, String)> {
-        let sample = self.sample.faults().into_iter().map(|(key, fault)| ("sample.", key, fault));
-        let rule = self.repetition.iter().flat_map(|rule| rule.faults());
-        let rule = rule.map(|(key, fault)| ("repetition.", key, fault));
-        let beam = (self.beam == Some(0)).then(|| ("", "beam", "0 is not at least 1".to_owned()));
-        let all = sample.chain(rule).chain(beam);
-        all.map(|(part, key, fault)| (format!("{part}{key}"), fault)).collect()
+    /// Every value that makes no sense.
+    pub(crate) fn faults(&self) -> Vec<ConfigError> {
+        Faults::default()
+            .within("sample", self.sample.faults())
+            .within("repetition", self.repetition.iter().flat_map(Repetition::faults))
+            .at_least_one("beam", self.beam.unwrap_or(1))
+            .done()
     }
 
     /// What is given, in words: `best of 20`.

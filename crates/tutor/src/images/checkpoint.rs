@@ -9,8 +9,8 @@ use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use data_pipeline::picture::{Decode, Depth};
 use serde::{Deserialize, Serialize};
 use torch::{Device, Model};
-use vision_models::NetConfig;
 use vision_models::published::{self, Head};
+use vision_models::{EfficientNetConfig, NetConfig};
 use weights::find::{Places, find};
 use weights::{Interpolation, Preprocess, StateDict, meta};
 
@@ -33,13 +33,15 @@ pub(crate) struct Own {
 pub(crate) const OWN: &str = "tutor";
 
 /// Opens weights: a file, or a name that `tutor weights` knows. `net` is the net's name in timm,
-/// where the file does not say it. The classes are those that the file or the configuration beside
-/// it names, else the folders of `samples` in their order, which then must be as many as the net
-/// tells apart, else numbers. Folders that are called by WordNet's numbers, as those of ImageNet,
-/// are taken in their order also where its 1,000 classes are called otherwise.
+/// where the file does not say it. The classes are `names`, where they are given, else those that
+/// the file or the configuration beside it names, else the folders of `samples` in their order,
+/// which then must be as many as the net tells apart, else numbers. Folders that are called by
+/// WordNet's numbers, as those of ImageNet, are taken in their order also where its 1,000 classes
+/// are called otherwise.
 pub(crate) fn open(
     net: Option<&str>,
     asked: &str,
+    names: Option<&[String]>,
     samples: Option<&Path>,
     device: Device,
 ) -> Result<TrainedModel> {
@@ -52,6 +54,10 @@ pub(crate) fn open(
         _ => None,
     };
     if let Some(Own { net, input, transform }) = own {
+        ensure!(
+            names.is_none_or(|names| names == input.classes),
+            "{asked} names its classes itself, and others than --classes: leave --classes out"
+        );
         let model = net.build(device, input.channels as i64, input.classes.len() as i64);
         published::load(&model.params, &given, Head::Keep)?;
         let (name, file) = (asked.to_owned(), given.source);
@@ -65,7 +71,19 @@ pub(crate) fn open(
     let told_apart = head(&net, &given)?;
     let model = net.build(device, CHANNELS, told_apart as i64);
     let loaded = published::load(&model.params, &given, Head::Keep)?;
-    let classes = match loaded.classes {
+    // What the reading of the file did is told already.
+    let rest = loaded.applied.iter().skip(given.applied.len());
+    rest.for_each(|said| note(&format!("{asked}: {said}")));
+    let classes = match names.map(<[String]>::to_vec).or(loaded.classes) {
+        Some(classes) if names.is_some() => {
+            ensure!(
+                classes.len() == told_apart,
+                "--classes names {} classes, and {asked} tells {told_apart} apart: a line for each, \
+                 in the order of the outputs",
+                classes.len()
+            );
+            classes
+        }
         Some(classes) => {
             ensure!(
                 classes.len() == told_apart,
@@ -131,7 +149,18 @@ fn named(net: Option<&str>, given: &StateDict) -> Result<NetConfig> {
             given.source.display()
         );
     };
-    Ok(by_name(name)?.with_positions_of(given))
+    let by_name = by_name(name)?;
+    let net = by_name.clone().in_form_of(given);
+    if let NetConfig::EfficientNet(EfficientNetConfig { symmetric_padding, bn_eps, .. }) = &net
+        && net != by_name
+    {
+        note(&format!(
+            "{}: its net, unlike {name}, has symmetric_padding = {symmetric_padding} and bn_eps = \
+             {bn_eps:?}",
+            given.source.display()
+        ));
+    }
+    Ok(net)
 }
 
 /// The net that timm or torchvision call so.
@@ -163,8 +192,9 @@ fn folders(samples: &Path, told_apart: usize, given: &StateDict) -> Result<Vec<S
     ensure!(
         classes.len() == told_apart,
         "{} tells {told_apart} classes apart and does not name them; {} has {} classes with images. \
-         Without names they must be the same ones in the same order: give a folder with images for \
-         each class, or weights that name their classes, as `tutor export --safetensors` writes them",
+         Without names they must be the same ones in the same order: name the classes by --classes \
+         FILE (a line for each, in the order of the outputs), or give a folder with images for \
+         each class",
         given.source.display(),
         samples.display(),
         classes.len()

@@ -221,7 +221,11 @@ impl Evaluator {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use data_pipeline::dataset::ArraySet;
     use torch::Device;
+    use torch::nn::BatchNorm;
     use vision_models::{NetConfig, SmallNetConfig};
 
     use super::*;
@@ -254,6 +258,38 @@ mod tests {
         assert!(one > other + 0.05, "{one} {other}");
         for pixels in [[255, 0, 51], [51, 0, 255]] {
             assert!((said(true, pixels) - (one + other) / 2.0).abs() < 1e-6);
+        }
+    }
+
+    struct Normed(BatchNorm);
+
+    impl Net for Normed {
+        fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+            self.0.forward(x, mode)
+        }
+    }
+
+    /// The running mean, in greys, after it was taken anew over images of these in batches of two.
+    fn running_mean(greys: &[u8]) -> f64 {
+        let images = Array4::from_shape_fn((greys.len(), 2, 2, 1), |(i, ..)| greys[i]);
+        let set = ArraySet::new("greys", images, None, Vec::new()).expect("a set");
+        let model = Model::build(Device::Cpu, |scope| Normed(BatchNorm::new(scope, 1, 0.1, 1e-5)));
+        let evaluator = Evaluator::new(feed(2, 1), &Policy::none(), 2, 0);
+        evaluator.calibrate(&model, &Subset::all(Arc::new(set))).expect("images");
+        let mean = model.params.get("running_mean").expect("a running mean");
+        255.0 * mean.double_value(&[0])
+    }
+
+    #[test]
+    fn running_statistics_are_the_mean_over_whole_batches() {
+        for (greys, expected) in [
+            (&[0, 0, 10, 10, 40][..], 5.0),
+            (&[0, 0, 10, 10, 50, 50], 20.0),
+            // A short batch counts where there is no other.
+            (&[40], 40.0),
+        ] {
+            let found = running_mean(greys);
+            assert!((found - expected).abs() < 1e-4, "{greys:?}: {found}");
         }
     }
 

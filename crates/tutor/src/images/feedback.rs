@@ -138,3 +138,45 @@ impl Feedback {
         self.moved.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use augment::ctaugment::CtOp;
+
+    use super::*;
+
+    /// All weights 1 but these: an operation, the bin of its only parameter, its weight.
+    fn rates(moved: &[(CtOp, usize, f64)]) -> Rates {
+        let mut rates = Rates::new();
+        moved.iter().for_each(|&(op, bin, weight)| rates.weights[op as usize][0][bin] = weight);
+        rates
+    }
+
+    fn assert_near(found: &Rates, expected: &Rates) {
+        let apart = found.flat().into_iter().zip(expected.flat()).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f64::max) < 1e-12, "{found:?}");
+    }
+
+    /// w ← 0.99 w + 0.01 times the proximity, in the bin of the level alone.
+    #[test]
+    fn a_step_moves_the_bins_of_its_probes_from_where_the_step_before_left_them() {
+        let policy = Policy(vec![Step::CtAugment(CtAugment::default())]);
+        let feedback = Feedback::of(&policy).expect("it learns");
+        let one = |op, level| vec![Choice { op, levels: [level, 0.0] }];
+        feedback.completed(&[one(CtOp::Rotate, 0.5)], &[0.0]);
+        let second = [one(CtOp::ShearX, 0.0), one(CtOp::Rotate, 0.5)];
+        feedback.completed(&second, &[0.5, 1.0]);
+        // Of 17 bins, 0.5 is in the ninth.
+        let first = rates(&[(CtOp::Rotate, 8, 0.99)]);
+        let both = rates(&[(CtOp::Rotate, 8, 0.9901), (CtOp::ShearX, 0, 0.995)]);
+        // Views of a step are drawn by the rates of `LAG` steps before.
+        for (step, expected) in
+            [(0, &Rates::new()), (LAG, &Rates::new()), (LAG + 1, &first), (LAG + 2, &both)]
+        {
+            assert_near(&feedback.rates(step), expected);
+        }
+        let kept = feedback.history_rows();
+        assert_eq!(kept.len(), LAG as usize + 1);
+        assert_near(&Rates::from_flat(&kept[LAG as usize]), &both);
+    }
+}

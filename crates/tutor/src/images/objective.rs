@@ -110,3 +110,56 @@ impl Objective for ImageObjective {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use augment::ctaugment::{CtAugment, CtOp, Rates};
+    use augment::policy::{Policy, Step};
+    use ssl_core::{MethodConfig, MethodSettings, TaskInfo};
+    use torch::{Model, Net};
+    use train::Ema;
+
+    use super::*;
+
+    /// Says these logits, whatever it is shown.
+    struct Says(Tensor);
+
+    impl Net for Says {
+        fn forward(&self, _x: &Tensor, _mode: Mode) -> Tensor {
+            self.0.shallow_clone()
+        }
+    }
+
+    /// A network that gives two images these probabilities of three classes.
+    fn says(probabilities: [[f32; 3]; 2]) -> Model {
+        let logits = Tensor::from_slice(&probabilities.concat()).log().view([2, 3]);
+        Model::build(Device::Cpu, |_| Says(logits))
+    }
+
+    #[test]
+    fn a_probes_bin_follows_the_probability_of_its_true_class_by_the_ema_model() {
+        let ctaugment = Policy(vec![Step::CtAugment(CtAugment::default())]);
+        let feedback = Feedback::of(&ctaugment).expect("it learns");
+        let config = MethodConfig::Supervised(Default::default());
+        let method = config.build(&TaskInfo { classes: 3, unlabeled: 0, device: Device::Cpu });
+        let student = says([[0.05, 0.9, 0.05], [0.9, 0.05, 0.05]]);
+        let ema = says([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]]);
+        let ssl = Ssl::new(method, student, Some((ema, Ema::new(0.9))));
+        let mut objective = ImageObjective::new(ssl, Some(Learning::new(feedback.clone())));
+
+        let images = Tensor::zeros([2, 1, 1, 1], (Kind::Float, Device::Cpu));
+        let batch = Batch::labeled(images.shallow_clone(), Tensor::from_slice(&[1i64, 0]));
+        let one = |op| vec![Choice { op, levels: [0.0; 2] }];
+        let choices = vec![one(CtOp::Rotate), one(CtOp::ShearX)];
+        let at = Progress { step: 0, steps: 1 };
+        let _ = objective.loss(ImageBatch { batch, probes: Some(Probes { images, choices }) }, at);
+        objective.after_step(at);
+
+        let rows = feedback.history_rows();
+        let rates = Rates::from_flat(rows.last().expect("a row"));
+        for (op, probability) in [(CtOp::Rotate, 0.3), (CtOp::ShearX, 0.2)] {
+            let found = rates.weights[op as usize][0][0];
+            assert!((found - (0.99 + 0.01 * probability)).abs() < 1e-8, "{op}: {found}");
+        }
+    }
+}

@@ -158,3 +158,56 @@ fn at(images: &[Image], (width, height): (usize, usize)) -> Vec<Image> {
     };
     parallel::map(images.len(), brought)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use augment::policy::Policy;
+    use data_pipeline::dataset::ArraySet;
+    use ndarray::Array4;
+    use torch::{Device, Mode, Tensor};
+
+    use super::*;
+    use crate::images::feed::Feed;
+    use crate::images::input::Normalization;
+
+    /// Logits of black and of not black: half a grey, and the mean of the image.
+    struct IsBlack;
+
+    impl Net for IsBlack {
+        fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
+            let mean = x.mean_dim([1, 2, 3].as_slice(), false, None).unsqueeze(1);
+            Tensor::cat(&[mean.full_like(0.5 / 255.0), mean], 1)
+        }
+    }
+
+    /// Black images: noise makes all frames but the first brighter, and brightness the 15 frames
+    /// behind the middle; black that is moved stays black. Noise is compared with the first frame,
+    /// the rest with the frame before.
+    #[test]
+    fn flips_are_those_from_the_first_frame_for_noise_and_from_the_one_before_for_the_rest() {
+        let normalization = Normalization { mean: vec![0.0], std: vec![1.0] };
+        let feed = Feed { device: Device::Cpu, normalization, classes: 2, targets: None };
+        let evaluator = Evaluator::new(feed, &Policy::none(), 64, 0);
+        let black = ArraySet::new("black", Array4::zeros((2, 8, 8, 1)), None, Vec::new());
+        let black = Subset::all(Arc::new(black.expect("a set")));
+        let none = Subset { indices: Vec::new(), ..black.clone() };
+        let transform = Transform::Policy(Policy::none());
+        let (net, evaluator, transform) = (&IsBlack, &evaluator, &transform);
+        let network = Measured { net, evaluator, transform, size: None };
+        let found = measure(&none, &black, &[network], 64).expect("measured");
+        let expected = [
+            (Perturbation::GaussianNoise, 100.0),
+            (Perturbation::Brightness, 100.0 / 30.0),
+            (Perturbation::Translate, 0.0),
+            (Perturbation::Rotate, 0.0),
+            (Perturbation::Scale, 0.0),
+        ];
+        assert_eq!(found.perturbations.len(), expected.len());
+        for ((kind, flips), expected) in found.perturbations.iter().zip(expected) {
+            assert_eq!((*kind, flips.len()), (expected.0, 1));
+            assert!((flips[0] - expected.1).abs() < 1e-9, "{kind}: {flips:?}");
+        }
+    }
+}

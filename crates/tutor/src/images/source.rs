@@ -385,7 +385,8 @@ fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
 /// Mean and deviation of the training images themselves, as far as 10,000 of each subset tell.
 fn measured(subsets: &[&Subset], channels: usize) -> Result<Normalization> {
     let mut sums = vec![(0.0, 0.0); channels];
-    let mut count = 0;
+    // 20,000 pictures have more pixels than 32 bits count.
+    let mut count: u64 = 0;
     for subset in subsets {
         for &index in subset.indices.iter().take(10_000) {
             let image = subset.set.item(index as usize)?;
@@ -399,7 +400,7 @@ fn measured(subsets: &[&Subset], channels: usize) -> Result<Normalization> {
             }
         }
     }
-    let n = f64::from(count.max(1));
+    let n = count.max(1) as f64;
     let mean = sums.iter().map(|s| s.0 / n).collect();
     // A channel that never changes has no deviation to divide by.
     let std =

@@ -18,3 +18,16 @@ impl Targets {
         tensor_on(&rows, device).reshape(size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_slot_has_the_row_of_its_entry() {
+        let targets = Targets { classes: 2, rows: vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7] };
+        let found = targets.of(&[2, 0, 0], Device::Cpu);
+        assert_eq!(found.size(), [3, 2]);
+        assert_eq!(found.reshape([-1]), Tensor::from_slice(&[0.3f32, 0.7, 0.1, 0.9, 0.1, 0.9]));
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use augment::policy::Policy;
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Collate, Loader, Stream, View, Views};
@@ -266,7 +266,7 @@ impl Task for ImageTask<'_> {
         };
         let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
-        method.fits(model.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        method.fits(model.classifier().inputs()).map_err(|e| e.within("method"))?;
         let ema = self.config.ema.map(|ema| (partly(self.setting.build(self.net)), ema));
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {

@@ -11,7 +11,8 @@ use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use data_pipeline::digest::Digest;
 use data_pipeline::picture::Decode;
 use torch::precision::Precision;
-use torch::{Device, Inference, Model, Params, store};
+use torch::{Device, Inference, Model, Params};
+use train::StageDir;
 use vision_models::NetConfig;
 
 use super::evaluator::Evaluator;
@@ -72,18 +73,11 @@ impl TrainedModel {
     /// Loads a network of a run.
     pub(crate) fn load(place: Place, device: Device) -> Result<Self> {
         let path = place.dir.join("final.safetensors");
-        ensure!(
-            path.exists(),
-            "{} is not there: the run has not come to it; run the same command again",
-            path.display()
-        );
+        let weights = StageDir::final_weights(&place.dir)?;
         let input = Input::load(&place.input)?;
         let (channels, classes) = (input.channels as i64, input.classes.len() as i64);
         let model = place.net.build(device, channels, classes);
-        model
-            .params
-            .load(&store::load(&path)?.tensors)
-            .with_context(|| path.display().to_string())?;
+        model.params.load(&weights.tensors).with_context(|| path.display().to_string())?;
         let Place { name, net, eval_augment, eval_batch, mirror, .. } = place;
         let transform = Transform::Policy(eval_augment);
         let parts = Parts { name, net, model, input, transform, file: path };

@@ -14,7 +14,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dialog::{DialogTokenizer, Dialogs};
 use toml::Table;
-use torch::{Device, store};
+use torch::Device;
+use train::StageDir;
 
 use crate::dialog::corpus::{self, Content, Corpus, CorpusConfig};
 use crate::dialog::pairs::{Making, Prepared, vocabulary};
@@ -215,14 +216,11 @@ impl Experiment for Meena {
         let found = rows.iter().find(|(known, _)| *known == name);
         let (_, recipe) = found
             .with_context(|| format!("--model: there is no row {name}; there are {}", names()))?;
-        let file = seed.join(&name).join("final.safetensors");
-        ensure!(
-            file.exists(),
-            "{} is not there: the run has not come to it; run the same command again",
-            file.display()
-        );
+        let folder = seed.join(&name);
+        let weights = StageDir::final_weights(&folder)?;
         let network = Network::new(&recipe.network(), device);
-        network.params().load(&store::load(&file)?.tensors)?;
+        let loaded = network.params().load(&weights.tensors);
+        loaded.with_context(|| folder.display().to_string())?;
         let tokenizer = DialogTokenizer::open(&vocabulary(run))?;
         let turns = Some(recipe.filters.max_turns);
         let net = network.for_replies();

@@ -40,8 +40,8 @@ pub(crate) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
     Ok(())
 }
 
-/// What should be known of labels that may or may not stand for none: `unknown`, and -1 beside
-/// numbers from 0 on.
+/// What should be known of labels that may or may not stand for none: `unknown`, and -1 beside two
+/// or more numbers of which none is below 0, or beside 0.
 pub(crate) fn doubtful(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
     let unknown = classes.iter().find(|(name, _)| name.eq_ignore_ascii_case("unknown"));
     let found = unknown.into_iter().chain(minus_one(classes));
@@ -58,10 +58,11 @@ pub(crate) fn doubtful(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
 fn minus_one<'a, 'b>(classes: &'b [(&'a str, u64)]) -> Option<&'b (&'a str, u64)> {
     let numbers: Vec<f64> =
         classes.iter().map(|(name, _)| name.parse().ok()).collect::<Option<_>>()?;
-    let others_count_from_0 =
-        numbers.contains(&0.0) && numbers.iter().all(|&n| n == -1.0 || n >= 0.0);
     let place = numbers.iter().position(|&number| number == -1.0)?;
-    others_count_from_0.then(|| &classes[place])
+    let others: Vec<f64> = numbers.into_iter().filter(|&number| number != -1.0).collect();
+    // -1 and 1 alone are two classes, as of those who write so.
+    let count = others.len() > 1 || others.contains(&0.0);
+    (count && others.iter().all(|&number| number >= 0.0)).then(|| &classes[place])
 }
 
 /// What should be known of names that are said to be classes, and are not among them.
@@ -131,6 +132,10 @@ mod tests {
             (&["-0.5", "-1", "0"], None),
             (&["-1", "1"], None),
             (&["-2", "-1", "0"], None),
+            (&["-2", "-1", "1", "2"], None),
+            (&["-1", "0"], Some("-1")),
+            (&["-1", "1", "2"], Some("-1")),
+            (&["-1", "9", "10"], Some("-1")),
             (&["0", "1"], None),
             (&["-1", "0", "many"], None),
             (&["spam", "Unknown"], Some("Unknown")),

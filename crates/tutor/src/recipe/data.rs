@@ -209,11 +209,7 @@ impl Folder {
                          late: leave one of them out";
             faults.add("data.on_bad", fault);
         }
-        let share = self.validation_share;
-        if !(0.0..1.0).contains(&share) {
-            let fault = format!("is {share}; it must be in [0, 1)");
-            faults.add("data.validation_share", fault);
-        }
+        faults.values().rate("data.validation_share", self.validation_share);
         if self.size.is_some_and(|sides| sides.iter().any(|side| !(1..=1 << 14).contains(side))) {
             faults.add("data.size", "must be from 1 to 16384 in both directions");
         }

@@ -1,16 +1,22 @@
 //! Every fault of a recipe at once, each under its key.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use augment::policy::Policy;
+use torch::ConfigError;
 use train::{Cadence, TrainConfig};
 
 /// Faults by key.
 #[derive(Default)]
-pub(crate) struct Faults(Vec<String>);
+pub(crate) struct Faults(torch::Faults);
 
 impl Faults {
     pub(crate) fn add(&mut self, key: &str, fault: impl std::fmt::Display) {
-        self.0.push(format!("{key}: {fault}"));
+        self.0.unless(false, key, fault.to_string());
+    }
+
+    /// For values that have to lie in a range, each under its whole key.
+    pub(crate) fn values(&mut self) -> &mut torch::Faults {
+        &mut self.0
     }
 
     pub(crate) fn of<E: std::fmt::Display>(&mut self, key: &str, result: Result<(), E>) {
@@ -19,10 +25,13 @@ impl Faults {
         }
     }
 
+    /// Of what is in the table `table`.
+    pub(crate) fn within(&mut self, table: &str, faults: impl IntoIterator<Item = ConfigError>) {
+        self.0.within(table, faults);
+    }
+
     pub(crate) fn positive(&mut self, key: &str, value: u64) {
-        if value == 0 {
-            self.add(key, "must be at least 1");
-        }
+        self.0.at_least_one(key, value);
     }
 
     pub(crate) fn policy(&mut self, key: &str, policy: &Policy) {
@@ -35,9 +44,7 @@ impl Faults {
         if !given {
             self.positive(&format!("{key}.steps"), config.steps);
         }
-        for fault in config.faults() {
-            self.add(&format!("{key}.{}", fault.key), fault.fault);
-        }
+        self.within(key, config.faults());
     }
 
     /// Of the settings of a training on texts, which keeps no averages of weights.
@@ -49,9 +56,7 @@ impl Faults {
     }
 
     pub(crate) fn cadence(&mut self, cadence: &Cadence) {
-        for fault in cadence.faults() {
-            self.add(&format!("cadence.{}", fault.key), fault.fault);
-        }
+        self.within("cadence", cadence.faults());
     }
 
     /// Rows of a table, each by its name and the row that it is compared with.
@@ -71,11 +76,10 @@ impl Faults {
     }
 
     /// Names all of them, if there are any.
-    pub(crate) fn done(self, recipe: &str) -> Result<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        bail!("the recipe {recipe} cannot run:\n  {}", self.0.join("\n  "))
+    pub(crate) fn done(mut self, recipe: &str) -> Result<()> {
+        let lines: Vec<_> = self.0.done().iter().map(ToString::to_string).collect();
+        ensure!(lines.is_empty(), "the recipe {recipe} cannot run:\n  {}", lines.join("\n  "));
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn changes_what_is_run(change: &Override) -> bool {
 
 /// Whether a change is of which samples there are: what a paper prints is then of others.
 fn is_of_the_data(change: &Override) -> bool {
-    let of_data = ["data", "data.kind", "data.labels", "data.rule"];
+    let of_data = ["data", "data.kind", "data.labels", "data.labels_per_class", "data.rule"];
     of_data.contains(&&*change.key) || change.key.split('.').next() == Some("text")
 }
 
@@ -148,6 +148,16 @@ mod tests {
         rows = [{ name = 'supervised-20', about = 'labels', set = { method = { kind = 'supervised' } } },\
         { name = 'uda-20', about = 'UDA', against = 'supervised-20', paper = [] },\
         { name = 'longer', about = 'UDA', against = 'uda-20' }]";
+
+    /// The recipes of digits say how many labels each class has.
+    #[test]
+    fn other_labels_take_what_a_paper_prints() {
+        for (key, is_paper) in
+            [("data.labels_per_class=3", false), ("data.labels=30", false), ("data.seed=3", true)]
+        {
+            assert_eq!(followed(&[key])["rows"][1].get("paper").is_some(), is_paper, "{key}");
+        }
+    }
 
     fn followed(set: &[&str]) -> Table {
         let changes: Vec<_> = set.iter().map(|set| parse_override(set).expect("parsed")).collect();

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use data_pipeline::dataset::fingerprint::Copies;
 use metrics::words::counted;
 
-use super::sections::one_of;
+use super::result::one_of;
 
 /// What is told of those that are left out, a sentence each. `unit` is what they are, `images` or
 /// `texts`, and `id` their names by number.

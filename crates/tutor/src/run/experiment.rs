@@ -16,7 +16,7 @@ use torch::precision::Precision;
 
 use super::annotator::Annotator;
 use super::note::note;
-use super::sections::one_of;
+use super::result::one_of;
 use super::seeds::Run;
 use crate::recipe::head::Head;
 

@@ -2,6 +2,7 @@
 //! making a new one.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -64,16 +65,29 @@ impl RunFolder {
         fs::create_dir_all(&parent).with_context(|| {
             format!("cannot make {}: choose another place by --out", parent.display())
         })?;
-        let mut unfinished = None;
+        let (mut unfinished, mut denied) = (None, None);
         if !fresh {
             for dir in newest_first(&parent)?.into_iter().filter(|dir| !is_beginning(dir)) {
-                let Some(started) = read_started(&dir)? else { continue };
+                let started = match read_started(&dir) {
+                    Err(error) if is_denied(&error) => {
+                        denied.get_or_insert(dir);
+                        continue;
+                    }
+                    started => started?,
+                };
+                let Some(started) = started else { continue };
                 let same = Started { at: wanted.at.clone(), ..started.clone() } == *wanted;
                 let same =
                     same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
                 if same && !dir.join(RESULT).exists() {
-                    let lock = lock(&dir)?;
-                    return Ok(Self::held(dir, started, true, lock));
+                    let taken = lock(&dir).and_then(|lock| can_write(&dir).map(|()| lock));
+                    match taken {
+                        Err(error) if is_denied(&error) => {
+                            denied.get_or_insert(dir);
+                            continue;
+                        }
+                        taken => return Ok(Self::held(dir, started, true, taken?)),
+                    }
                 }
                 if unfinished.is_none() && !dir.join(RESULT).exists() {
                     // One that another process works on is no news.
@@ -86,6 +100,13 @@ impl RunFolder {
             note(&format!(
                 "note: {} lies unfinished, begun with other settings or by another version: the \
                  command that began it goes on there, and this one begins a new run",
+                dir.display()
+            ));
+        }
+        if let Some(dir) = denied {
+            note(&format!(
+                "note: {} may be an unfinished run of this command, but you may not read it and \
+                 write there: this one begins a new run",
                 dir.display()
             ));
         }
@@ -161,7 +182,7 @@ fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
     }
     let beginning = parent.join(format!("{BEGINNING}{}", std::process::id()));
     fs::create_dir_all(&beginning)
-        .with_context(|| format!("cannot make {}", beginning.display()))?;
+        .with_context(|| format!("cannot make {}: choose another --out", beginning.display()))?;
     let lock = lock(&beginning)?;
     atomic_file::write(&beginning.join(RECIPE), recipe.as_bytes())?;
     files::keep(&beginning.join(STARTED), wanted)?;
@@ -224,6 +245,18 @@ fn newest_first(parent: &Path) -> Result<Vec<PathBuf>> {
     Ok(dirs)
 }
 
+/// Whether the system forbids it to this user.
+fn is_denied(error: &anyhow::Error) -> bool {
+    let mut faults = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    faults.any(|fault| fault.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Fails if this user may not write to a folder: one may lock that of another user.
+fn can_write(dir: &Path) -> Result<()> {
+    let made = tempfile::tempfile_in(dir);
+    made.map(drop).with_context(|| format!("cannot write to {}", dir.display()))
+}
+
 /// Keeps a second process out of the folder; the lock ends with the process, however that ends.
 fn lock(dir: &Path) -> Result<FolderLock> {
     atomic_file::lock_folder(dir)?.with_context(|| {
@@ -237,6 +270,19 @@ fn lock(dir: &Path) -> Result<FolderLock> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_forbids_is_told_from_other_faults() {
+        let of = |kind: io::ErrorKind| {
+            let (path, source) = (PathBuf::from("run/.lock"), kind.into());
+            anyhow::Error::from(atomic_file::Error { path, source }).context("a run")
+        };
+        assert!(is_denied(&of(io::ErrorKind::PermissionDenied)));
+        assert!(!is_denied(&of(io::ErrorKind::StorageFull)));
+        let dir = tempfile::tempdir().expect("a folder");
+        can_write(dir.path()).expect("it may be written to");
+        assert!(!is_denied(&can_write(&dir.path().join("none")).expect_err("not there")));
+    }
 
     #[test]
     fn a_folder_that_is_called_latest_stays_and_nothing_is_left_beside_it() {

@@ -6,12 +6,23 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use anyhow::{Result, bail};
 
 /// How libtorch's messages of full memory are known, on a GPU and on the CPU.
-const SIGNS: [&str; 2] = ["out of memory", "can't allocate memory"];
+/// cuBLAS and cuDNN have words of their own: the latter finds no algorithm whose buffers fit.
+const SIGNS: [&str; 4] = [
+    "out of memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "unable to find an engine to execute this computation",
+];
+
+/// What a panic says, if it says something.
+pub(crate) fn text(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+}
 
 /// What libtorch says, if a panic is about memory: the sentence that has the sign, and the next.
 fn told(panic: &(dyn Any + Send)) -> Option<String> {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied())?;
+    let text = text(panic)?;
     let sign = SIGNS.iter().find_map(|sign| text.find(sign))?;
     let start = text[..sign].rfind(['"', '[', '\n']).map_or(0, |at| at + 1);
     let rest = text[start..].lines().next().unwrap_or_default();
@@ -45,6 +56,20 @@ pub(crate) fn guarded<T>(batch: usize, train: impl FnOnce() -> Result<T>) -> Res
     }
 }
 
+/// Runs a command; where memory gets full in it, that is an error.
+pub(crate) fn told_when_full(command: impl FnOnce() -> Result<()>) -> Result<()> {
+    match catch_unwind(AssertUnwindSafe(command)) {
+        Ok(result) => result,
+        Err(panic) => match told(panic.as_ref()) {
+            Some(told) => bail!(
+                "memory is full: {told}. Give it less at once: a smaller batch or network, or \
+                 bfloat16, which takes half"
+            ),
+            None => resume_unwind(panic),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use torch::{Device, Kind, Tensor};
@@ -67,6 +92,18 @@ mod tests {
         let panic: Box<dyn Any + Send> = Box::new(text.to_owned());
         let told = told(panic.as_ref()).expect("it is about memory");
         assert_eq!(told, "CUDA out of memory. Tried to allocate 20.00 GiB");
+    }
+
+    #[test]
+    fn what_cudas_libraries_say_is_known() {
+        for text in [
+            "Torch(\"CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "Torch(\"GET was unable to find an engine to execute this computation",
+        ] {
+            let command = || -> Result<()> { panic!("{text}") };
+            let error = told_when_full(command).expect_err("full").to_string();
+            assert!(error.starts_with("memory is full: "), "{error}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use torch::Device;
 use train::{Callback, Progress};
 
 use super::files;
@@ -51,17 +52,18 @@ pub(crate) fn needed(steps: u64, pace: f64) -> f64 {
 /// training ends earlier; measured once a folder. What `fit` leaves there beside is removed.
 pub(crate) fn measure(
     dir: &Path,
+    device: Device,
     fit: impl FnOnce(&mut dyn Callback) -> Result<()>,
 ) -> Result<f64> {
     files::once(&dir.join("pace.json"), || {
         // What a process that was stopped here left behind is not measured again.
         remove(dir)?;
-        let mut stopwatch = Stopwatch(vec![Instant::now()]);
+        let mut stopwatch = Stopwatch { device, instants: vec![Instant::now()] };
         fit(&mut stopwatch)?;
         // What was learned is of no use.
         remove(dir)?;
         files::make_folder(dir)?;
-        let times = &stopwatch.0;
+        let times = &stopwatch.instants;
         // The first one ends with what comes before it.
         let times = &times[(NOT_COUNTED + 1).min(times.len() - 2)..];
         let mut steps: Vec<f64> =
@@ -89,7 +91,7 @@ pub(crate) fn cut_short(name: &str, (steps, planned): (u64, u64), seconds: f64) 
         format!(
             "{name} was ended by its time after {steps} of {planned} steps, {seconds:.0} s: steps, \
              evaluations or checkpoints took longer than was planned, and the learning rate did not \
-             come down to its end"
+             come down to its end."
         )
     })
 }
@@ -105,11 +107,16 @@ pub(crate) fn remove(dir: &Path) -> Result<()> {
 }
 
 /// Notes when steps are done.
-struct Stopwatch(Vec<Instant>);
+struct Stopwatch {
+    device: Device,
+    instants: Vec<Instant>,
+}
 
 impl Callback for Stopwatch {
     fn stepped(&mut self, _at: Progress) {
-        self.0.push(Instant::now());
+        // A GPU may still be at work on the step.
+        torch::device::synchronize(self.device);
+        self.instants.push(Instant::now());
     }
 }
 
@@ -124,6 +131,14 @@ mod tests {
                 assert_eq!(fitting(needed(steps, pace), pace), steps, "{steps} of {pace}");
             }
         }
+    }
+
+    #[test]
+    fn only_a_training_that_was_cut_short_is_told_in_a_sentence() {
+        assert_eq!(cut_short("it", (50, 50), 3.0), None);
+        let told = cut_short("it", (49, 50), 3.4).expect("a note");
+        assert!(told.starts_with("it was ended by its time after 49 of 50 steps, 3 s:"), "{told}");
+        assert!(told.ends_with("did not come down to its end."), "{told}");
     }
 
     #[test]

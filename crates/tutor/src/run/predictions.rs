@@ -17,6 +17,22 @@ impl Predictions {
         Ok(Self { classes, probabilities })
     }
 
+    /// The same among those classes alone that some sample has: the others have 0, and the rest sum
+    /// to 1 (where all of them are 0, they stay so).
+    pub(crate) fn among_those_of(mut self, truth: &[Option<u32>]) -> Self {
+        let mut is_there = vec![false; self.classes];
+        truth.iter().flatten().for_each(|&class| is_there[class as usize] = true);
+        for row in self.probabilities.chunks_exact_mut(self.classes) {
+            let there = || row.iter().zip(&is_there).filter(|(_, is_there)| **is_there);
+            let sum: f32 = there().map(|(p, _)| p).sum();
+            let share = if sum > 0.0 { 1.0 / sum } else { 1.0 };
+            for (p, is_there) in row.iter_mut().zip(&is_there) {
+                *p = if *is_there { *p * share } else { 0.0 };
+            }
+        }
+        self
+    }
+
     /// One row of probabilities a sample.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.probabilities.chunks_exact(self.classes)
@@ -38,7 +54,7 @@ impl Predictions {
         confusion
     }
 
-    /// Expected calibration error in percent, over the samples whose class is known; 0 of none.
+    /// Expected calibration error in points, over the samples whose class is known; 0 of none.
     pub(crate) fn calibration_error(&self, truth: &[Option<u32>]) -> f64 {
         let known = self.top().zip(truth);
         let known = known.filter_map(|((class, p), truth)| Some((p, class == (*truth)?)));
@@ -76,6 +92,18 @@ mod tests {
         let confusion = p.confusion(&[Some(0), Some(1), None]);
         assert_eq!(confusion.counts(), [[1, 0], [1, 0]]);
         assert_eq!(p.confusion(&[None, None, None]).accuracy(), None);
+    }
+
+    #[test]
+    fn classes_without_a_sample_may_be_kept_out() {
+        let p = Predictions::new(3, vec![0.5, 0.375, 0.125, 0.25, 0.25, 0.5]).expect("numbers");
+        // Class 0 is not there: 0.375 / 0.5 and 0.5 / 0.75.
+        let among = p.clone().among_those_of(&[Some(2), None, Some(1)]);
+        let expected = [0.0, 0.75, 0.25, 0.0, 1.0 / 3.0, 2.0 / 3.0];
+        let found: Vec<f32> = among.rows().flatten().copied().collect();
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        assert_eq!(p.top().map(|(class, _)| class).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(among.top().map(|(class, _)| class).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

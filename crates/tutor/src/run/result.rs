@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use metrics::Confusion;
-use report::{Block, Comparison, Cost, LinePlot, Row, RunResult, SCHEMA, Section, Versions};
+use report::{
+    Block, Comparison, Cost, LinePlot, Matrix, Row, RunResult, SCHEMA, Section, Versions,
+};
 
 use super::cost::StageCost;
 use super::seeds::Run;
@@ -121,6 +123,55 @@ pub(crate) fn unmeasured_note(
     })
 }
 
+/// A section whose tables and pictures are of the first of so many seeds, which it says if there
+/// are others.
+pub(crate) fn of_first_seed(mut section: Section, seeds: usize) -> Section {
+    if seeds > 1 {
+        section.blocks.insert(0, Block::Text("Of the first seed.".to_owned()));
+    }
+    section
+}
+
+/// The confusion of a row over all seeds; `part` is the part of the data that it was measured on.
+/// None without a seed.
+pub(crate) fn over_all_seeds<'a>(
+    title: &str,
+    part: &str,
+    seeds: impl IntoIterator<Item = &'a Confusion>,
+) -> Option<Matrix> {
+    let mut seeds = seeds.into_iter();
+    let mut confusion = seeds.next()?.clone();
+    let mut count = 1;
+    for other in seeds {
+        confusion.merge(other);
+        count += 1;
+    }
+    let over = if count == 1 { String::new() } else { format!(", all {count} seeds") };
+    Some(Matrix { title: title.to_owned(), about: format!("{part} part{over}"), confusion })
+}
+
+/// The notes of all seeds, each with its number: a note that all have once, any other behind the
+/// number of its seed.
+pub(crate) fn over_seeds(all: &[(u64, Vec<String>)]) -> Vec<String> {
+    let is_common = |note: &String| all.iter().all(|(_, notes)| notes.contains(note));
+    let mut told = Vec::new();
+    for (seed, notes) in all {
+        for note in notes {
+            match is_common(note) {
+                true if told.contains(note) => {}
+                true => told.push(note.clone()),
+                false => told.push(format!("seed {seed}: {note}")),
+            }
+        }
+    }
+    told
+}
+
+/// What one of a unit is called: `image` of `images`.
+pub(crate) fn one_of(unit: &str) -> &str {
+    unit.strip_suffix('s').unwrap_or(unit)
+}
+
 /// Names with commas, the first ones of many.
 pub(crate) fn listed(names: &[&str]) -> String {
     const MOST: usize = 10;
@@ -140,4 +191,42 @@ pub(crate) fn over_labels(points: Vec<(&str, u64, Vec<f64>)>) -> Option<Section>
                  labels stand at equal distances.";
     let section = Section::new("labels", title).with(Block::Plot(plot));
     Some(section.with(Block::Caption(words.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrix_of_several_seeds_is_their_sum_and_says_so() {
+        let of = |pairs: &[(usize, usize)]| {
+            let mut confusion = Confusion::new(2);
+            pairs.iter().for_each(|(truth, said)| confusion.add(*truth, *said));
+            confusion
+        };
+        let seeds = [of(&[(0, 0), (1, 0)]), of(&[(0, 0), (1, 1)])];
+        let all = over_all_seeds("uda", "test", &seeds).expect("a matrix");
+        assert_eq!((all.title.as_str(), all.about.as_str()), ("uda", "test part, all 2 seeds"));
+        assert_eq!(all.confusion.counts(), [[2, 0], [1, 1]]);
+        let one = over_all_seeds("uda", "test", &seeds[..1]).expect("a matrix");
+        assert_eq!((one.about.as_str(), &one.confusion), ("test part", &seeds[0]));
+        assert!(over_all_seeds("uda", "test", []).is_none());
+    }
+
+    #[test]
+    fn tables_of_the_first_seed_say_so_where_there_are_others() {
+        let section = || Section::new("costs", "Costs").with(Block::Caption("by hand".to_owned()));
+        assert_eq!(of_first_seed(section(), 1), section());
+        let of_two = of_first_seed(section(), 2);
+        assert_eq!(of_two.blocks[0], Block::Text("Of the first seed.".to_owned()));
+        assert_eq!(of_two.blocks[1..], section().blocks);
+    }
+
+    #[test]
+    fn what_one_seed_alone_notes_has_its_number() {
+        let notes = |all: &[&str]| all.iter().map(|note| (*note).to_owned()).collect();
+        let told = over_seeds(&[(3, notes(&["common", "cut"])), (7, notes(&["common"]))]);
+        assert_eq!(told, ["common", "seed 3: cut"]);
+        assert_eq!(over_seeds(&[(3, notes(&["cut"]))]), ["cut"]);
+    }
 }

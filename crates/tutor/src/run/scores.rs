@@ -276,7 +276,11 @@ mod tests {
         };
         let paired = Paired::between(&all(80), &all(60)).expect("the same images");
         assert_eq!(paired.mean, 20.0);
-        assert!(paired.ci95[0] > 10.0 && paired.ci95[1] < 30.0, "{paired:?}");
+        // By hand: 20.5 better and 0.5 worse of 102, so (20 ± 1.96 √(21 − 20²/102)) / 102.
+        let found = [paired.error, paired.ci95[0], paired.ci95[1]];
+        for (found, expected) in found.into_iter().zip([4.051_57, 11.666_76, 27.548_93]) {
+            assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        }
         let none = Paired::between(&all(80), &all(80)).expect("the same images");
         assert!(none.ci95[0] < 0.0 && none.ci95[1] > 0.0);
     }

@@ -7,11 +7,6 @@ use report::{Block, Matrices, Matrix, Section, Table};
 use super::measured::{Measured, MeasuredOn, Seen};
 use super::scores::{Scores, Surest};
 
-/// What one of a unit is called: `image` of `images`.
-pub(crate) fn one_of(unit: &str) -> &str {
-    unit.strip_suffix('s').unwrap_or(unit)
-}
-
 /// What was tried, what was chosen and why.
 pub(crate) fn choice(seen: &Seen<'_>, unit: &str) -> Section {
     let trial = seen.trial;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use metrics::words::counted;
 use report::words::duration;
 use serde::{Deserialize, Serialize};
 
@@ -41,15 +42,11 @@ impl TrialConfig {
     /// Adds what cannot work.
     pub(crate) fn check(&self, faults: &mut Faults) {
         let Self { share, folds, held_out, .. } = *self;
-        if !(0.0..1.0).contains(&share) {
-            faults.add("trial.share", format!("is {share}; it must be in [0, 1)"));
-        }
-        if !(1..=20).contains(&folds) {
-            faults.add("trial.folds", format!("is {folds}; it must be 1 to 20"));
-        }
-        if !(held_out > 0.0 && held_out < 1.0) {
-            faults.add("trial.held_out", format!("is {held_out}; it must be in (0, 1)"));
-        }
+        faults
+            .values()
+            .rate("trial.share", share)
+            .must_be((1..=20).contains(&folds), "trial.folds", folds, "in 1 to 20")
+            .inner_fraction("trial.held_out", held_out);
     }
 }
 
@@ -105,7 +102,7 @@ impl Trained {
 
     /// `57 steps in 23.4 s`.
     pub(crate) fn told(self) -> String {
-        format!("{} steps in {}", self.steps, duration(self.seconds))
+        format!("{} in {}", counted(self.steps, "step"), duration(self.seconds))
     }
 }
 
@@ -266,6 +263,8 @@ mod tests {
         trial.took("it", trained(90, 4.0));
         assert_eq!(trial.seconds().as_deref(), Some("3.0 s to 4.0 s"));
         assert_eq!(trial.training("it"), Some(trained(90, 3.5)));
+        assert_eq!(trained(1, 3.5).told(), "1 step in 3.5 s");
+        assert_eq!(trained(90, 3.5).told(), "90 steps in 3.5 s");
         assert!(trained(90, 3.5).is_short(None) && !trained(100, 3.5).is_short(None));
         assert!(trained(500, 7.0).is_short(Some(trained(100, 10.0))));
         assert!(!trained(1000, 7.0).is_short(Some(trained(100, 10.0))), "it had all its steps");

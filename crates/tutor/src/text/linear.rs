@@ -311,6 +311,20 @@ mod tests {
         assert!(right <= 36, "{right} of 72");
     }
 
+    /// A fifth of the labels are wrong, and every text has a word of its own, by which a weak
+    /// penalty learns these by heart. Of texts that were held out it knows the topic alone, and
+    /// gets as many right with any penalty: the first of equals is the strongest.
+    #[test]
+    fn the_penalty_is_chosen_by_texts_that_were_held_out() {
+        let text = |i: usize| single(format!("{} own{i}", WORDS[i % 2].join(" ")));
+        let texts: Vec<Texts> = (0..60).map(text).collect();
+        let labels: Vec<u32> = (0..60).map(|i| (i % 2) ^ u32::from(i >= 48)).collect();
+        let options = TermOptions { words: 1, texts: 1 };
+        let points = Space::of_terms(&all(&texts), options, 2).points(&all(&texts));
+        let at: Vec<usize> = (0..60).collect();
+        assert_eq!(Fitted::to(&points, (&labels, 2), &at, 1).unwrap().c, PENALTIES[0]);
+    }
+
     #[test]
     fn directions_along_which_texts_vary_more_weigh_more() {
         let (texts, labels) = texts();

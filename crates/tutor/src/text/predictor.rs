@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Column, Layout, OwnTexts, TextSet, Tokenizer};
@@ -16,8 +16,9 @@ use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
 use serde::{Deserialize, Serialize};
+use torch::Device;
 use torch::precision::{Precision, autocast};
-use torch::{Device, store};
+use train::StageDir;
 
 use super::classifier::TextClassifier;
 use super::hub_note::HubNote;
@@ -211,16 +212,11 @@ impl TextPredictor {
         device: Device,
     ) -> Result<Self> {
         let file = dir.join("final.safetensors");
-        ensure!(
-            file.exists(),
-            "{} is not there: the run has not come to it; run the same command again",
-            file.display()
-        );
+        let weights = StageDir::final_weights(dir)?;
         let kept = Kept::read(folder)?;
         let tokenizer = Tokenizer::open(&Kept::vocabulary(folder))?;
         let net = TextClassifier::new(&kept.net, kept.classes.len(), device);
-        let tensors = store::load(&file)?.tensors;
-        net.params().load(&tensors).with_context(|| file.display().to_string())?;
+        net.params().load(&weights.tensors).with_context(|| file.display().to_string())?;
         Ok(Self(Parts {
             name,
             net,

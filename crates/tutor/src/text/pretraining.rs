@@ -176,7 +176,7 @@ pub(crate) fn within(
     let measured = |steps, dir: &Path| {
         let train = TrainConfig { steps, ..setting.train.clone() };
         let setting = Setting { train: &train, ..*setting };
-        let own = pace::measure(dir, |stopwatch| {
+        let own = pace::measure(dir, run.device, |stopwatch| {
             setting.train(dir, tokens, run.seeded(), stopwatch).map(drop)
         })?;
         processes::from_first(|| Ok(own))
@@ -272,20 +272,13 @@ pub(crate) fn of_made_vocabulary(
 
 /// Names what cannot work.
 pub(crate) fn check(nets: &PretrainConfig, masking: &Masking, faults: &mut Faults) {
-    for (key, fault) in nets.faults() {
-        faults.add(&format!("pretrain.{key}"), fault);
-    }
-    let share = masking.share;
-    if !(share > 0.0 && share < 1.0) {
-        faults.add("masking.share", format!("is {share}; it must be in (0, 1)"));
-    }
+    faults.within("pretrain", nets.faults());
+    faults.values().inner_fraction("masking.share", masking.share);
 }
 
 /// Refuses minutes that are not a number above 0.
 pub(crate) fn check_minutes(minutes: Option<f64>, faults: &mut Faults) {
-    if minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) {
-        faults.add("minutes", "must be a number above 0");
-    }
+    faults.values().positive("minutes", minutes.unwrap_or(1.0));
 }
 
 /// A part in percent, in two digits.

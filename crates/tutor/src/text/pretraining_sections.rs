@@ -7,17 +7,20 @@ use metrics::Better;
 use report::{Block, Curves, Row, Section, Table};
 
 use super::pretraining::{self, AREA, MASKED_LOSS, Pretraining};
+use crate::run::result::of_first_seed;
 
-/// Sections for the pre-trainings of one seed, by the names of their rows, with the curves of
-/// `every` seed; none without a pre-training.
+/// Sections for the pre-trainings of the first of so many `seeds`, by the names of their rows, with
+/// the curves of `every` seed; none without a pre-training.
 pub(crate) fn all<'a>(
     rows: &[(&str, &Pretraining)],
+    seeds: usize,
     every: impl Iterator<Item = &'a Pretraining> + Clone,
 ) -> Vec<Section> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let mut sections = vec![costs(rows), held_out(rows)];
+    let tables = [costs(rows), held_out(rows)];
+    let mut sections = tables.map(|section| of_first_seed(section, seeds)).to_vec();
     sections.extend(curves(
         every.clone(),
         ("masked", "Loss at masked tokens", MASKED_LOSS),
@@ -112,7 +115,7 @@ fn held_out(rows: &[(&str, &Pretraining)]) -> Section {
                  replaced is positive; most tokens are original, so that judging all of them \
                  original is right more often than 0.8 of the time: look at the area under the \
                  curve.";
-    let section = Section::new("held-out", "Pre-training on held-out text");
+    let section = Section::new("held-out", "All measures on held-out text");
     section.with(Block::Table(table)).with(Block::Caption(words.to_owned()))
 }
 

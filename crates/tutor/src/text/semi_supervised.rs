@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use data_pipeline::loader::{HostBatch, Loader, Step, Stream};
 use data_pipeline::text::{Packed, TextSet, TextView, TextViews};
 use electra::LayerRates;
@@ -120,7 +120,7 @@ impl Task for SemiSupervised<'_> {
     }
 
     fn build(&self) -> Result<TextClassifier> {
-        self.method.fits_classes(self.classes).map_err(|e| anyhow!("method.{e}"))?;
+        self.method.fits_classes(self.classes).map_err(|e| e.within("method"))?;
         Ok(TextClassifier::new(self.net, self.classes, self.device))
     }
 
@@ -134,7 +134,7 @@ impl Task for SemiSupervised<'_> {
         };
         let (method, model) = (self.make_method(), net.into_model());
         if let Some(parts) = model.features() {
-            method.fits(parts.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+            method.fits(parts.classifier().inputs()).map_err(|e| e.within("method"))?;
         }
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
@@ -177,9 +177,69 @@ impl Task for SemiSupervised<'_> {
 
 #[cfg(test)]
 mod tests {
-    use data_pipeline::text::Sequence;
+    use data_pipeline::text::{Casing, Example, Keep, Layout, Sequence, Target, Texts, Tokenizer};
+    use train::Schedule;
 
     use super::*;
+
+    const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nplain\nweak\nstrong\n";
+
+    /// Four texts that say `plain`.
+    fn texts() -> Arc<TextSet> {
+        let example = |i: u32| {
+            let texts = Texts { a: "plain".into(), b: None };
+            Example { id: i.to_string(), texts, target: Target::Class(i % 2) }
+        };
+        let classes = vec!["a".into(), "b".into()];
+        Arc::new(TextSet::new("toy", (0..4).map(example).collect(), classes).expect("texts"))
+    }
+
+    /// Makes any text this word alone.
+    fn says(word: &'static str) -> TextView {
+        TextView::Words(Arc::new(move |texts, _| texts.a = word.into()))
+    }
+
+    #[test]
+    fn a_method_sees_the_views_that_it_asks_for() {
+        let tokenizer = Tokenizer::from_vocabulary(VOCABULARY, Casing::default());
+        let tokenizer = Arc::new(tokenizer.expect("a vocabulary"));
+        let layout = Layout { longest: 8, keep: Keep::End };
+        for (method, labeled, unlabeled) in [
+            ("kind = 'supervised'", "strong", vec![]),
+            ("kind = 'fixmatch'", "weak", vec!["weak", "strong"]),
+            ("kind = 'uda'\nlabeled = 'plain'", "plain", vec!["weak", "strong"]),
+            ("kind = 'pi-model'", "weak", vec!["weak", "weak"]),
+        ] {
+            let tokenizer = tokenizer.clone();
+            let task = SemiSupervised {
+                net: &ClassifierConfig::default(),
+                classes: 2,
+                start: None,
+                config: &TrainConfig::new(1, 2, Schedule::constant(0.1), Default::default()),
+                rates: LayerRates { decay: 1.0, corrected: true },
+                method: &toml::from_str(method).expect("a method"),
+                ratio: 3,
+                labeled: texts(),
+                unlabeled: texts(),
+                tokens: TextViews { tokenizer, layout, views: Vec::new() },
+                weak: says("weak"),
+                strong: says("strong"),
+                seeds: [1, 2],
+                workers: 1,
+                device: Device::Cpu,
+            };
+            let batch = task.batches(0).next().expect("a step").expect("a batch");
+            assert_eq!(batch.u.len(), unlabeled.len(), "{method}");
+            let views = [&batch.x].into_iter().chain(&batch.u);
+            let kinds = [labeled].into_iter().chain(unlabeled);
+            for (number, (view, kind)) in views.zip(kinds).enumerate() {
+                let word = VOCABULARY.lines().position(|word| word == kind).expect("a word");
+                let count = if number == 0 { 2 } else { 6 };
+                let ids = Vec::<i64>::try_from(view.select(1, 0).reshape([-1])).expect("ids");
+                assert_eq!(ids, [2, word as i64, 3].repeat(count), "{method}: view {number}");
+            }
+        }
+    }
 
     /// A view may put any token in, that of `[PAD]` too: no sequence ends there.
     #[test]

@@ -195,23 +195,17 @@ fn made(
 
 /// Names what cannot work of how sequences are made, whose settings are below `key`.
 pub(crate) fn check_sequences(key: &str, segments: &Segments, faults: &mut Faults) {
-    let longest = segments.longest;
-    if !(5..=usize::from(u16::MAX)).contains(&longest) {
-        let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
-        faults.add(&format!("{key}.longest"), fault);
-    }
-    for (name, share) in [("one_segment", segments.one_segment), ("short", segments.short)] {
-        if !(0.0..=1.0).contains(&share) {
-            faults.add(&format!("{key}.{name}"), format!("is {share}; it must be in [0, 1]"));
-        }
-    }
+    let key = |name: &str| format!("{key}.{name}");
+    faults
+        .values()
+        .in_range(&key("longest"), segments.longest as i64, 5..=i64::from(u16::MAX))
+        .fraction(&key("one_segment"), segments.one_segment)
+        .fraction(&key("short"), segments.short);
 }
 
 /// Names what cannot work of the size of a vocabulary that is made, which is that of `key`.
 pub(crate) fn check_vocabulary(key: &str, tokens: i64, faults: &mut Faults) {
-    if !(32..=1 << 20).contains(&tokens) {
-        faults.add(key, format!("is {tokens} and must be between 32 and {}", 1 << 20));
-    }
+    faults.values().in_range(key, tokens, 32..=1 << 20);
 }
 
 /// The vocabulary in `dir`, made of the running text if it is not there: `most` tokens, fewer where

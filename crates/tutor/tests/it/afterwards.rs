@@ -219,6 +219,50 @@ fn checkpoint(path: &Path, classes: i64, meta: &Meta) {
     weights::save(path, &tensors, meta).expect("written");
 }
 
+/// The header says by which name of timm the net is padded, and every file that is made of it keeps
+/// that.
+#[test]
+fn weights_are_run_and_exported_in_the_form_that_they_were_trained_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let (mean, std) = (vec![0.5; 3], vec![0.25; 3]);
+    let (size, crop, squash, interpolation) = (32, 0.875, false, Interpolation::Bicubic);
+    let preprocess = Preprocess { size, crop, squash, interpolation, mean, std };
+    let exported = |architecture: &str| -> (Meta, String) {
+        let mut told = Meta::from([(meta::ARCHITECTURE.to_owned(), architecture.to_owned())]);
+        meta::set_preprocess(&mut told, &preprocess);
+        checkpoint(&dir.join("given.safetensors"), 2, &told);
+        let to = ["--safetensors", "net.safetensors", "--onnx", "net.onnx"];
+        run(dir, &[&["export", "--weights", "given.safetensors"], &to[..]].concat());
+        let onnx = fs::read(dir.join("net.onnx")).expect("it");
+        let meta = weights::open(&dir.join("net.safetensors")).expect("a file").meta;
+        (meta, String::from_utf8_lossy(&onnx).into_owned())
+    };
+    let (symmetric, graph) = exported("efficientnet_lite0");
+    assert_eq!(symmetric[meta::ARCHITECTURE], "efficientnet_lite0");
+    assert!(symmetric["tutor"].contains(r#""symmetric_padding":true"#), "{symmetric:?}");
+    assert!(!graph.contains("SAME_UPPER"), "a convolution pads as TensorFlow's do");
+    let (same, graph) = exported("tf_efficientnet_lite0");
+    assert_eq!(same[meta::ARCHITECTURE], "tf_efficientnet_lite0");
+    assert!(!same["tutor"].contains("symmetric_padding") && graph.contains("SAME_UPPER"));
+    // What was done to read a file is told, and of two claims of padding the file's own counts.
+    let read = weights::open(&dir.join("given.safetensors")).expect("a file");
+    let tensors =
+        read.tensors.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
+    weights::save(&dir.join("wrapped.safetensors"), &tensors, &read.meta).expect("written");
+    let net = ["--net", "efficientnet_lite0"];
+    let called =
+        call(dir, &[&["eval", "--weights", "wrapped.safetensors", "scored"], &net[..]].concat());
+    assert!(called.success, "{}", called.err);
+    for told in [
+        "wrapped.safetensors: prefix module. removed",
+        "its net, unlike efficientnet_lite0, has symmetric_padding = false and bn_eps = 0.001",
+    ] {
+        assert!(called.err.contains(told), "{told}: {}", called.err);
+    }
+}
+
 #[test]
 fn published_weights_are_scored_without_a_run() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -251,6 +295,23 @@ fn published_weights_are_scored_without_a_run() {
     checkpoint(&dir.join("three.safetensors"), 3, &told);
     let error = refused(dir, &["eval", "--weights", "three.safetensors", "scored"]);
     assert!(error.contains("tells 3 classes apart") && error.contains("has 2 classes"), "{error}");
+    assert!(error.contains("--classes FILE"), "{error}");
+    // Names make a folder with some of the classes enough.
+    fs::write(dir.join("names.txt"), "red\ngreen\nblue\n").expect("written");
+    let three = ["eval", "--weights", "three.safetensors", "scored", "--classes", "names.txt"];
+    let said = run(dir, &three);
+    assert!(said.contains("over 2 of 3 classes; none of") && said.contains("green"), "{said}");
+    let called = call(dir, &[&three[..], &["--present-only"]].concat());
+    let note = "the most probable of the 2 classes that are there, of 3";
+    assert!(called.success && called.err.contains(note), "{}", called.err);
+    for (names, told) in [
+        ("red\nblue\n", "--classes names 2 classes, and three.safetensors tells 3 apart"),
+        ("red\nblue\nred\n", "`red` is there twice"),
+    ] {
+        fs::write(dir.join("names.txt"), names).expect("written");
+        let error = refused(dir, &three);
+        assert!(error.contains(told), "{error}");
+    }
     meta::set_classes(&mut told, &["red", "green", "blue"].map(str::to_owned));
     checkpoint(&dir.join("named.safetensors"), 3, &told);
     let said = run(dir, &["eval", "--weights", "named.safetensors", "scored"]);

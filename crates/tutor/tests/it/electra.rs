@@ -89,15 +89,16 @@ fn rows_may_take_the_same_time() {
         ["--quick", "--threads", "1", "--unset", "flops"].into_iter().chain(quiet).collect();
     let minutes = 0.02;
     for (recipe, rows, parts) in [
-        ("electra", "mlm,electra", &["mlm/pretraining", "electra/pretraining"][..]),
+        ("electra", "mlm,electra", ["mlm/pretraining", "electra/pretraining"]),
         (
             "electra/generators",
             "two-stage",
-            &["two-stage/pretraining.generator", "two-stage/pretraining"],
+            ["two-stage/pretraining.generator", "two-stage/pretraining"],
         ),
     ] {
-        let command = [&["run", recipe, "--rows", rows][..], &quiet].concat();
-        killed(dir.path(), &command, [400, 700, 1000]);
+        let command = [&["run", recipe, "--rows", rows, "--out", rows][..], &quiet].concat();
+        let plans = parts.map(|part| format!("{part}/plan.json"));
+        killed(dir.path(), &command, rows, &plans);
         let folder = run_folder(dir.path(), &run(dir.path(), &command)).join("seed-1");
         for part in parts {
             let (row, name) = part.split_once('/').expect("a row and a part");
@@ -141,7 +142,12 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = [&QUICK[..], &["--out", "whole"]].concat();
     let broken = [&QUICK[..], &["--out", "broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
-    killed(dir.path(), &broken, [400, 700, 1000]);
+    let files = [
+        "text/running/tokens-",
+        "mlm/pretraining/checkpoints/step-",
+        "electra/pretraining/checkpoints/step-",
+    ];
+    killed(dir.path(), &broken, "broken", &files);
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/electra/latest");
     for file in [

@@ -148,7 +148,8 @@ fn a_run_that_was_stopped_goes_on_with_its_pairs_and_with_no_others() {
     let base = ["run", "mine.toml", "--threads", "1", "--out"];
     let of = |out: &'static str| [&base[..], &[out]].concat();
     let whole = run_folder(dir, &run(dir, &of("whole")));
-    killed(dir, &of("broken"), [1500, 2500, 3500]);
+    let files = ["vocabulary/tokenizer.json", "evolved/checkpoints/step-"];
+    killed(dir, &of("broken"), "broken", &files);
     let broken = run_folder(dir, &run(dir, &of("broken")));
     for file in ["vocabulary/tokenizer.json", "pairs.json", "seed-1/evolved/final.safetensors"] {
         let read = |run: &Path| std::fs::read(run.join(file)).expect("a file");

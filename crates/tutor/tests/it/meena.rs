@@ -50,6 +50,8 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     let mean = interval["mean"].as_f64().expect("a number");
     assert!((mean - (tokens[1].1 - tokens[0].1)).abs() < 1e-9, "{mean} {tokens:?}");
     assert!(bound(0) < mean && mean < bound(1));
+    assert_eq!(interval["example"], "conversation");
+    assert!(found["notes"].to_string().contains("Intervals are over conversations"), "{found}");
     let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
     for words in [
         "From messages to pairs",
@@ -184,6 +186,9 @@ fn a_batch_in_parts_has_the_losses_of_the_whole() {
     };
     let whole = trained("whole", &[]);
     let parts = ["--set", "train.accumulate=4", "--set", "recompute=true"];
+    // A row alone is compared with nothing, and has no interval.
+    let alone = result(whole.parent().and_then(Path::parent).expect("the run's folder"));
+    assert!(!alone["notes"].to_string().contains("Intervals are over"), "{alone}");
     let cut = trained("parts", &parts);
     assert_near(&cut, &whole);
     let bits = |folder: &Path| std::fs::read(folder.join("final.safetensors")).expect("weights");
@@ -199,7 +204,9 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = [&QUICK[..], &["--out", "whole"]].concat();
     let broken = [&QUICK[..], &["--out", "broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
-    killed(dir.path(), &broken, [1500, 2500, 3500]);
+    let files =
+        ["vocabulary/tokenizer.json", "plain/checkpoints/step-", "evolved/checkpoints/step-"];
+    killed(dir.path(), &broken, "broken", &files);
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/meena/latest");
     for file in [
@@ -323,12 +330,16 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
     let off = (half.expect("a perplexity") / float32 - 1.0).abs();
     assert!(0.0 < off && off < 0.02, "{found} beside {float32}");
     assert!(page.contains("## Weights in bfloat16") && row(2)["bfloat16"].is_null());
+    let of_first = |title: &str| page.contains(&format!("\n## {title}\n\nOf the first seed.\n"));
+    for title in ["What the trainings took", "Replies to the recipe's prompts"] {
+        assert!(of_first(title), "{title}: {page}");
+    }
     let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
-    assert!(said.contains("none: sample.candidates"), "{said}");
+    assert!(said.contains("none.sample.candidates"), "{said}");
     let set = ["--set", "replies.variants=[{ name = 'both', beam = 2, candidates = 3 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
-    assert!(said.contains("both: beam: a beam search draws nothing"), "{said}");
+    assert!(said.contains("both.beam: a beam search draws nothing"), "{said}");
 }
 
 /// A folder like that of a published GPT-2: random weights, bytes as tokens.

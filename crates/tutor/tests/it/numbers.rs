@@ -32,9 +32,9 @@ fn statistics_that_are_no_numbers_stop_the_training() {
     assert!(!said.contains("accuracy"), "{said}");
 }
 
-/// Weights that an earlier program left.
+/// Weights that were changed, and those of no numbers that an earlier program left.
 #[test]
-fn a_network_of_no_numbers_labels_nothing() {
+fn a_damaged_network_labels_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let quick = ["run", "fixmatch/folder", "--quick"];
     let folder = run_folder(dir.path(), &run(dir.path(), &quick));
@@ -45,7 +45,11 @@ fn a_network_of_no_numbers_labels_nothing() {
     fs::write(&weights, bytes).expect("written");
     fs::create_dir_all(dir.path().join("images/a")).expect("made");
     image::RgbImage::new(32, 32).save(dir.path().join("images/a/0.png")).expect("written");
-    let said = refused(dir.path(), &["predict", "runs/fixmatch/latest", "images"]);
+    let predict = ["predict", "runs/fixmatch/latest", "images"];
+    let said = refused(dir.path(), &predict);
+    assert!(said.contains("final.safetensors: other bytes than done.json"), "{said}");
+    fs::remove_file(folder.join("seed-1/fixmatch/done.json")).expect("removed");
+    let said = refused(dir.path(), &predict);
     assert!(said.contains("NaN") && said.contains("a/0.png"), "{said}");
     assert!(!dir.path().join("labels.csv").exists());
 }

@@ -1,7 +1,7 @@
 //! `tutor fit --text`: from tables of texts to a classifier, within its time.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::tutor::{call, differs_a_little_in_bfloat16, killed, refused, result, run, run_folder};
 
@@ -365,15 +365,13 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     texts(dir);
-    let started = |out: &str| -> (Vec<String>, PathBuf) {
-        (short(dir, out), dir.join(out).join("own-texts"))
-    };
-    let (whole, _) = started("whole");
+    let (whole, broken) = (short(dir, "whole"), short(dir, "broken"));
     let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
     let whole = run_folder(dir, &run(dir, &whole));
-    let (broken, _) = started("broken");
     let broken: Vec<&str> = broken.iter().map(String::as_str).collect();
-    killed(dir, &broken, [600, 1000, 1500]);
+    let stages = ["seed-1/pre-training", "trial/student-1", "seed-1/uda"];
+    let files = stages.map(|stage| format!("{stage}/checkpoints/step-"));
+    killed(dir, &broken, "broken", &files);
     let broken = run_folder(dir, &run(dir, &broken));
     for file in [
         "text/vocabulary/tokenizer.json",

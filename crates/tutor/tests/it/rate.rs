@@ -307,6 +307,13 @@ fn chatbots_answer_contexts_and_become_systems() {
 }
 
 #[test]
+fn a_command_that_is_shown_can_be_copied() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = run(dir.path(), &["rate", "init", "my study.db"]);
+    assert!(said.contains("tutor rate import 'my study.db' RESPONSES.csv"), "{said}");
+}
+
+#[test]
 fn a_judge_stands_beside_people_and_is_not_one_of_them() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

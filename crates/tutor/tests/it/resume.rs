@@ -1,12 +1,12 @@
-//! A run that is killed at any moment and started again ends with the same bits.
+//! A run that is killed in any stage and started again ends with the same bits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use augment::rng::Rng;
 
-use crate::tutor::{command, result, run, run_folder};
+use crate::tutor::{command, has, killed, result, run, run_folder};
 
 const ARGUMENTS: [&str; 9] = [
     "run",
@@ -20,43 +20,39 @@ const ARGUMENTS: [&str; 9] = [
     "rows={no-filter={about='x',set={'labeling.select.min_confidence'=0.0}}}",
 ];
 
+/// Files that every stage of a run writes, in their order.
+const STAGES: [&str; 5] = [
+    "teacher/checkpoints/step-",
+    "student-1/pseudo-labels.csv",
+    "student-1/checkpoints/step-",
+    "student-2/checkpoints/step-",
+    "no-filter/checkpoints/step-",
+];
+
 #[test]
-fn killed_at_random_moments_it_ends_with_the_same_bits() {
-    killed(&["--threads", "1"]);
+fn killed_in_every_stage_it_ends_with_the_same_bits() {
+    ends_with_the_same_bits(&["--threads", "1"]);
 }
 
 #[test]
-fn killed_at_random_moments_it_ends_with_the_same_bits_on_two_threads() {
-    killed(&["--threads", "2"]);
+fn killed_in_every_stage_it_ends_with_the_same_bits_on_two_threads() {
+    ends_with_the_same_bits(&["--threads", "2"]);
 }
 
-fn killed(threads: &[&str]) {
+fn ends_with_the_same_bits(threads: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
     let arguments = [&ARGUMENTS[..], threads].concat();
     let whole =
         run_folder(dir.path(), &run(dir.path(), &[&arguments[..], &["--out", "whole"]].concat()));
     let broken = [&arguments[..], &["--out", "broken"]].concat();
-    // Kills come at random moments, a fixed series of them: four, or as many as $TUTOR_KILLS says.
-    let kills =
-        std::env::var("TUTOR_KILLS").map_or(4, |n| n.parse().expect("TUTOR_KILLS is a number"));
-    let mut rng = Rng::new(7);
-    let mut finished = false;
-    for _ in 0..kills {
-        let mut child = command(dir.path(), &broken)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("started");
-        std::thread::sleep(Duration::from_millis(150 + rng.below(1200) as u64));
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-        // A fast machine may come to the end between two kills.
-        finished = whole_runs(dir.path()) == 1;
-        if finished {
-            break;
+    let is_finished = match std::env::var("TUTOR_KILLS") {
+        Ok(kills) => killed_at_random(dir.path(), &broken, kills.parse().expect("a number")),
+        Err(_) => {
+            killed(dir.path(), &broken, "broken", &STAGES);
+            false
         }
-    }
-    if !finished {
+    };
+    if !is_finished {
         run(dir.path(), &broken);
     }
     let broken = dir.path().join("broken/noisy-student/latest");
@@ -67,17 +63,23 @@ fn killed(threads: &[&str]) {
         }
     }
     assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
-    assert_eq!(folders(dir.path()).len(), 1, "every start took up the same run");
+    let runs = std::fs::read_dir(dir.path().join("broken/noisy-student/digits"));
+    assert_eq!(runs.expect("runs").count(), 1, "every start took up the same run");
 }
 
-/// The folders of the broken runs, whole ones and others.
-fn folders(dir: &Path) -> Vec<PathBuf> {
-    let runs = std::fs::read_dir(dir.join("broken/noisy-student/digits"));
-    runs.map_or(Vec::new(), |runs| runs.map(|run| run.expect("a folder").path()).collect())
-}
-
-fn whole_runs(dir: &Path) -> usize {
-    folders(dir).iter().filter(|run| run.join("result.json").exists()).count()
+/// Kills at so many random moments, a fixed series of them, which are not always in a training, or
+/// until it has come to its end, which is what this returns: for a long test, whose number
+/// `$TUTOR_KILLS` says.
+fn killed_at_random(dir: &Path, arguments: &[&str], kills: usize) -> bool {
+    let mut rng = Rng::new(7);
+    (0..kills).any(|_| {
+        let child = command(dir, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("started");
+        std::thread::sleep(Duration::from_millis(150 + rng.below(1200) as u64));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        has(&dir.join("broken"), "result.json")
+    })
 }
 
 #[test]
@@ -89,12 +91,13 @@ fn ctrl_c_ends_with_a_checkpoint_and_says_how_to_go_on() {
     let teacher = || {
         let runs = std::fs::read_dir(dir.path().join("runs/noisy-student/digits")).ok()?;
         let run = runs.flatten().next()?.path().join("seed-1/teacher");
-        run.join("metrics.jsonl").exists().then_some(run)
+        // It is in its training once a step is recorded.
+        let record = run.join("metrics.jsonl").metadata().ok()?;
+        (record.len() > 0).then_some(run)
     };
     while teacher().is_none() {
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(500));
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
     let output = child.wait_with_output().expect("ended");

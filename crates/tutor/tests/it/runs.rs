@@ -1,5 +1,6 @@
 //! Quick runs from recipe to report.
 
+use crate::stored_views::{difference, network};
 use crate::tutor::{call, command, refused, result, run, run_folder};
 
 #[test]
@@ -82,6 +83,26 @@ fn a_resolved_recipe_is_the_same_run_again_with_any_number_of_loaders() {
         assert_eq!(weights(&first).expect("weights"), weights(&again).expect("weights"), "{stage}");
     }
     assert_eq!(result(&first)["rows"], result(&again)["rows"]);
+}
+
+/// Stored labels, which are chosen and repeated, belong to their images: a teacher that is asked in
+/// each step, and keeps no labels, teaches the same.
+#[test]
+fn stored_pseudo_labels_teach_what_a_teacher_in_the_loop_does() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let taught = |labeling: &str| {
+        // Random views would be others, as they are drawn by their position.
+        let how = format!("student.method.labeling={labeling}");
+        let mut arguments = vec!["run", "noisy-student", "--quick", "--threads", "1"];
+        arguments.extend(["--out", labeling, "--set", "student.augment=[]", "--set", &how]);
+        run_folder(dir.path(), &run(dir.path(), &arguments))
+    };
+    let (stored, in_loop) = (taught("offline"), taught("in-loop"));
+    for student in ["student-1", "student-2"] {
+        let off = difference(&network(&stored, student), &network(&in_loop, student));
+        // With the labels of other images it is 0.4.
+        assert!(off < 1e-3, "{student}: {off}");
+    }
 }
 
 #[test]

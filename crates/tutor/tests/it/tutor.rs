@@ -47,15 +47,33 @@ pub(crate) fn refused(dir: &Path, arguments: &[&str]) -> String {
     called.err
 }
 
-/// Starts the program and kills it, once for each of these moments after its start.
-pub(crate) fn killed(dir: &Path, arguments: &[&str], milliseconds: [u64; 3]) {
-    for milliseconds in milliseconds {
+/// Starts the program, which writes into the folder `out`, again and again, and kills it each time
+/// as soon as it has written a file whose path contains the next of `files`. It has not come to its
+/// end then.
+pub(crate) fn killed(dir: &Path, arguments: &[&str], out: &str, files: &[impl AsRef<str>]) {
+    let out = dir.join(out);
+    for file in files.iter().map(AsRef::as_ref) {
         let child = command(dir, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("started");
-        std::thread::sleep(Duration::from_millis(milliseconds));
+        while !has(&out, file) {
+            assert!(child.try_wait().expect("known").is_none(), "it ended without {file}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         child.kill().expect("killed");
-        child.wait().expect("ended");
+        let status = child.wait().expect("ended");
+        assert!(status.code().is_none(), "it ended before it was killed at {file}: {status}");
+        assert!(!has(&out, "result.json"), "it had its result before it was killed at {file}");
     }
+}
+
+/// Whether there is a file below a folder whose path contains `part`.
+pub(crate) fn has(below: &Path, part: &str) -> bool {
+    let entries = std::fs::read_dir(below).into_iter().flatten().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    paths.any(|path| match path.is_dir() && !path.is_symlink() {
+        true => has(&path, part),
+        false => path.to_string_lossy().contains(part),
+    })
 }
 
 /// The folder of the report that a run's last line names.

@@ -70,6 +70,11 @@ fn weights_are_listed_shown_and_what_is_not_there_is_said() {
     };
     let (_, listed) = called(&["weights", "list"]);
     assert!(listed.contains("efficientnet-lite0") && listed.contains("17 MB to fetch"), "{listed}");
+    let mut homeless = command(dir.path(), &["weights", "list"]);
+    ["HOME", "XDG_CACHE_HOME", "TUTOR_CACHE"].iter().for_each(|name| _ = homeless.env_remove(name));
+    let out = homeless.output().expect("it starts");
+    assert!(out.status.success());
+    assert_eq!(String::from_utf8_lossy(&out.stdout), listed, "without a folder for them");
     let (good, said) = called(&["weights", "fetch", "efficientnet-lite9"]);
     assert!(!good && said.contains("efficientnet-lite0, efficientnet-lite1"), "{said}");
     assert!(said.contains("all-MiniLM-L6-v2") && listed.contains("84 MB to fetch"), "{said}");

@@ -3,9 +3,13 @@
 //! They count blocks through all stages or by stage, and give the layers of a block other names.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use weights::matching::{Scheme, Target};
 use weights::{StateDict, meta};
+
+use crate::NetConfig;
+use crate::efficientnet::{EfficientNetConfig, Variant};
 
 /// The blocks of a net: which stage each belongs to, and whether it widens its input first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,7 +147,7 @@ pub(super) fn schemes<'a>(blocks: Blocks) -> Vec<Scheme<'a>> {
             translate: Box::new(move |name| whole(lukemelas(name, &theirs))),
         },
         Scheme {
-            name: TORCHVISION,
+            name: "torchvision (EfficientNet)",
             translate: Box::new(move |name| whole(torchvision(name, &torchvisions))),
         },
         Scheme {
@@ -152,8 +156,6 @@ pub(super) fn schemes<'a>(blocks: Blocks) -> Vec<Scheme<'a>> {
         },
     ]
 }
-
-const TORCHVISION: &str = "torchvision (EfficientNet)";
 
 /// `_blocks.3._depthwise_conv.weight`: blocks are counted through, norms by what precedes them.
 fn lukemelas(name: &str, blocks: &Blocks) -> Option<String> {
@@ -253,15 +255,63 @@ fn transformer(name: &str, blocks: &Blocks) -> Option<String> {
     Some(format!("{outer}.{last}"))
 }
 
-/// What must be known about weights of a net that pads and normalises in another way.
-pub(super) fn caveat(scheme: &str, given: &StateDict, ours: &BTreeSet<&str>) -> Option<String> {
-    let symmetric = given.meta.get(meta::ARCHITECTURE).is_some_and(|name| {
-        name.starts_with("efficientnet_b") || name.starts_with("efficientnet_l")
-    });
-    let it_is = ours.contains("conv_stem.weight") && (scheme == TORCHVISION || symmetric);
-    it_is.then(|| {
-        "trained with symmetric padding and PyTorch's batch norm; this net pads as TensorFlow does: \
-         to be trained further, not to be used as it is"
-            .to_owned()
-    })
+/// How the nets of a code base pad, and what their batch norm adds to variances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Form {
+    symmetric_padding: bool,
+    bn_eps: f64,
+}
+
+impl Form {
+    fn of(config: &EfficientNetConfig) -> Self {
+        let EfficientNetConfig { symmetric_padding, bn_eps, .. } = *config;
+        Self { symmetric_padding, bn_eps }
+    }
+
+    /// That of weights, by whose names their tensors have or, where these are timm's, by the name
+    /// of the net in the header. `None` where neither tells.
+    pub(super) fn of_weights(given: &StateDict, variant: Variant) -> Option<Self> {
+        let has = |part: &str| given.tensors.keys().any(|name| name.contains(part));
+        if has("features.1.0.block.") {
+            // torchvision/models/efficientnet.py: B5 to B7 have TensorFlow's eps.
+            let tensorflows_eps = matches!(variant, Variant::B5 | Variant::B6 | Variant::B7);
+            let bn_eps = if tensorflows_eps { 1e-3 } else { 1e-5 };
+            return Some(Self { symmetric_padding: true, bn_eps });
+        }
+        if has("_blocks.0._depthwise_conv") || has("blocks.0.depthwise_conv.depthwise_conv") {
+            return Some(Self::of(&EfficientNetConfig::new(variant)));
+        }
+        match NetConfig::by_name(given.meta.get(meta::ARCHITECTURE)?)? {
+            NetConfig::EfficientNet(said) => Some(Self::of(&said)),
+            _ => None,
+        }
+    }
+
+    /// The same net in this form.
+    pub(super) fn put_on(self, config: &mut EfficientNetConfig) {
+        let Self { symmetric_padding, bn_eps } = self;
+        *config = EfficientNetConfig { symmetric_padding, bn_eps, ..config.clone() };
+    }
+
+    /// What must be known of a net that has weights of another form.
+    pub(super) fn caveat(self, config: &EfficientNetConfig) -> Option<String> {
+        let own = Self::of(config);
+        (own != self).then(|| {
+            format!(
+                "trained with {self}; this net has {own}: it is to be trained further, not to be \
+                 used as it is (set symmetric_padding = {} and bn_eps = {:?} of the net to use it)",
+                self.symmetric_padding, self.bn_eps
+            )
+        })
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let padding = match self.symmetric_padding {
+            true => "symmetric padding",
+            false => "TensorFlow's padding",
+        };
+        write!(f, "{padding} and batch norm's eps of {:?}", self.bn_eps)
+    }
 }

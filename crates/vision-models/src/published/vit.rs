@@ -90,7 +90,7 @@ fn block(number: &str, layer: &str, last: &str) -> Option<Target> {
 impl NetConfig {
     /// The same with positions for pictures of the size that these weights are for: a vision
     /// transformer brings them from there to the pictures it sees. Other nets have none.
-    pub fn with_positions_of(mut self, given: &StateDict) -> Self {
+    pub(super) fn with_positions_of(mut self, given: &StateDict) -> Self {
         let is_one = |name: &str| {
             let last = name.rsplit('.').next().unwrap_or(name);
             matches!(last, "pos_embed" | "position_embeddings")

@@ -93,7 +93,9 @@ fn graphs_give_the_same_at_every_size() {
         |variant| EfficientNetConfig { width: Some(0.25), ..EfficientNetConfig::new(variant) };
     let resnet = ResNetConfig { layers: [1, 2, 1, 1], stem: 8, groups: 2, ..Default::default() };
     let wide = WideResNetConfig { leaky: 0.1, ..WideResNetConfig::wrn10_1() };
-    let nets: [NetConfig; 8] = [
+    let symmetric = EfficientNetConfig::symmetric(Variant::B0);
+    let nets: [NetConfig; 9] = [
+        EfficientNetConfig { width: Some(0.25), ..symmetric }.into(),
         narrow(Variant::Lite0).into(),
         narrow(Variant::B0).into(),
         EfficientNetConfig { small_image: true, ..narrow(Variant::B0) }.into(),

@@ -8,6 +8,7 @@ mod golden;
 mod graph;
 mod inference;
 mod noise;
+mod padding;
 mod published;
 mod small_net;
 mod stages;

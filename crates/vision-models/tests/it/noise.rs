@@ -3,7 +3,7 @@
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
 use vision_models::{
     ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
-    ShakeShakeConfig, SmallNetConfig, WideResNetConfig,
+    ShakeShakeConfig, SmallNetConfig, VitConfig, WideResNetConfig,
 };
 
 /// One narrow net of each kind with noise in it.
@@ -47,7 +47,7 @@ fn only_modes_with_noise_draw_it() {
 }
 
 /// Each net with one kind of noise alone, and without any.
-fn single_noises() -> [[NetConfig; 2]; 9] {
+fn single_noises() -> [[NetConfig; 2]; 11] {
     let wide = |dropout| WideResNetConfig { dropout, ..WideResNetConfig::new(10, 0.5) }.into();
     let conv_large = |dropout| ConvLargeConfig { width: 4, dropout, ..Default::default() }.into();
     let layers = [1, 1, 1, 1];
@@ -69,6 +69,20 @@ fn single_noises() -> [[NetConfig; 2]; 9] {
     let small = |dropout, stochastic_depth| {
         SmallNetConfig { dropout, stochastic_depth, ..Default::default() }.into()
     };
+    let vit = |dropout, stochastic_depth| {
+        VitConfig {
+            width: Some(32),
+            depth: Some(2),
+            heads: Some(2),
+            patch: 4,
+            side: 24,
+            layer_scale: 0.5,
+            dropout,
+            stochastic_depth,
+            ..Default::default()
+        }
+        .into()
+    };
     [
         [wide(0.3), wide(0.0)],
         [conv_large(0.3), conv_large(0.0)],
@@ -78,6 +92,8 @@ fn single_noises() -> [[NetConfig; 2]; 9] {
         [efficient(0.0, 0.5), efficient(0.0, 0.0)],
         [small(0.3, 0.0), small(0.0, 0.0)],
         [small(0.0, 0.5), small(0.0, 0.0)],
+        [vit(0.3, 0.0), vit(0.0, 0.0)],
+        [vit(0.0, 0.5), vit(0.0, 0.0)],
         // Shake-Shake has no setting for its noise.
         [ShakeShakeConfig { width: 4, blocks: 1, ..Default::default() }.into(), small(0.0, 0.0)],
     ]

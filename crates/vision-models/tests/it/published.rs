@@ -6,6 +6,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use torch::{Device, Init, Params, Role, Tensor};
+use vision_models::efficientnet::Variant;
 use vision_models::published::{Head, Loaded, PublishedError, load, to_timm};
 use vision_models::vit::Size;
 use vision_models::{EfficientNetConfig, NetConfig, ResNetConfig, VitConfig, WideResNetConfig};
@@ -105,8 +106,6 @@ fn names_of_other_code_bases_are_translated() {
         assert_eq!((loaded.scheme.as_str(), &loaded.replaced_head), (scheme, &None), "{title}");
         assert_eq!(loaded.applied[0], format!("names of {scheme} translated"));
         check_values(&params, &own, "");
-        let pads = loaded.applied.iter().any(|said| said.contains("symmetric padding"));
-        assert_eq!(pads, title.starts_with("torchvision"), "{title}: {:?}", loaded.applied);
     }
     // A trunk without a head.
     let params = resnet().build(Device::Cpu, 3, 7).params;
@@ -117,6 +116,58 @@ fn names_of_other_code_bases_are_translated() {
     check_values(&params, &own, "fc");
     let error = load(&params, &trunk, Head::Keep).unwrap_err().to_string();
     assert!(error.contains("2 missing: fc.weight, fc.bias"), "{error}");
+}
+
+/// Padding and eps as the code bases have them: timm's `efficientnet_*` and torchvision's pad on
+/// every side, and only torchvision's B5 to B7 have TensorFlow's eps.
+#[test]
+fn an_efficientnet_has_the_form_of_the_code_base_that_trained_its_weights() {
+    let names = published_names();
+    let of = |variant| EfficientNetConfig {
+        width: Some(0.5),
+        depth: Some(1.1),
+        ..EfficientNetConfig::new(variant)
+    };
+    let form = |net: &NetConfig| match net {
+        NetConfig::EfficientNet(config) => (config.symmetric_padding, config.bn_eps),
+        other => panic!("{other:?}"),
+    };
+    let own = own(&narrow().outline(3, 7));
+    for (title, variant, expected) in [
+        ("lukemelas", Variant::B0, (false, 1e-3)),
+        ("transformers-efficientnet", Variant::B0, (false, 1e-3)),
+        ("torchvision-efficientnet", Variant::B0, (true, 1e-5)),
+        ("torchvision-efficientnet", Variant::B4, (true, 1e-5)),
+        ("torchvision-efficientnet", Variant::B5, (true, 1e-3)),
+    ] {
+        // Whatever the net was before, and whatever wraps the names.
+        let given = renamed(&theirs(&own, &names[title]), |name| format!("module.{name}"));
+        for before in [(false, 1e-3), (true, 1e-5)] {
+            let (symmetric_padding, bn_eps) = before;
+            let net = EfficientNetConfig { symmetric_padding, bn_eps, ..of(variant) };
+            let net = NetConfig::from(net);
+            assert_eq!(form(&net.clone().in_form_of(&given)), expected, "{title} {variant:?}");
+            assert_eq!(net.caveat(&given).is_some(), before != expected, "{title} {variant:?}");
+        }
+    }
+    // timm's names are the same in both forms: the header tells, or nothing does.
+    for (architecture, expected) in [
+        ("efficientnet_b0.ra_in1k", (true, 1e-5)),
+        ("tf_efficientnet_b0.ns_jft_in1k", (false, 1e-3)),
+        ("tf_efficientnet_lite0", (false, 1e-3)),
+        ("efficientnet_lite0.ra_in1k", (true, 1e-5)),
+    ] {
+        let by_name = NetConfig::by_name(architecture).unwrap();
+        assert_eq!(form(&by_name), expected, "{architecture}");
+        let mut given = own.clone();
+        given.meta.insert(meta::ARCHITECTURE.to_owned(), architecture.to_owned());
+        assert_eq!(form(&narrow().in_form_of(&given)), expected, "{architecture}");
+    }
+    assert_eq!(narrow().in_form_of(&own), narrow());
+    assert_eq!(narrow().caveat(&own), None);
+    let given = theirs(&own, &names["torchvision-efficientnet"]);
+    let caveat = narrow().caveat(&given).unwrap();
+    assert!(caveat.contains("symmetric_padding = true and bn_eps = 1e-5"), "{caveat}");
 }
 
 #[test]
@@ -132,7 +183,7 @@ fn positions_are_for_pictures_of_the_size_that_the_weights_were_trained_on() {
         tensors: [(name.to_owned(), numbered(vec![1, count, 6], 1))].into(),
         ..StateDict::default()
     };
-    let side = |given: &StateDict| match net.clone().with_positions_of(given) {
+    let side = |given: &StateDict| match net.clone().in_form_of(given) {
         NetConfig::Vit(config) => config.side,
         other => panic!("{other:?}"),
     };
@@ -143,7 +194,7 @@ fn positions_are_for_pictures_of_the_size_that_the_weights_were_trained_on() {
     assert_eq!(side(&weights("head.weight", 10)), 28);
     // Then they are loaded as they are.
     let given = weights("pos_embed", 50);
-    let model = net.clone().with_positions_of(&given).build(Device::Cpu, 3, 2);
+    let model = net.clone().in_form_of(&given).build(Device::Cpu, 3, 2);
     let mut all = own(&model.params);
     all.tensors.extend(given.tensors);
     load(&model.params, &all, Head::Keep).expect("they fit");

@@ -19,6 +19,11 @@ pub(crate) fn nets() -> Vec<(NetConfig, usize)> {
     vec![
         (narrow(Variant::B0).into(), 9),
         (narrow(Variant::Lite0).into(), 9),
+        (
+            EfficientNetConfig { symmetric_padding: true, bn_eps: 1e-5, ..narrow(Variant::B0) }
+                .into(),
+            9,
+        ),
         (ResNetConfig { layers: [1, 2, 1, 1], stem: 8, ..resnet }.into(), 5),
         (WideResNetConfig { dropout: 0.3, ..WideResNetConfig::new(16, 0.5) }.into(), 4),
         (ConvLargeConfig { width: 4, ..Default::default() }.into(), 3),

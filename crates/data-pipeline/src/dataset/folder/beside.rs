@@ -32,7 +32,7 @@ pub(super) fn look(
         return passed_over("its labels have a confidence, as a network gives it".into());
     }
     let rows = match table::read(table, &places) {
-        Ok(rows) => rows,
+        Ok((rows, _)) => rows,
         Err(error) => return passed_over(error.to_string()),
     };
     let mut is_there = false;

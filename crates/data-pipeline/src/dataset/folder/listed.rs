@@ -1,10 +1,11 @@
 //! Images with labels by a table: a file and a label a line.
 
+use super::beside_labels::Beside;
 use super::content::{self, Content, Fault};
 use super::known::Known;
 use super::left_out::Skipped;
 use super::listing::{self, Listed};
-use super::places::{At, Places, tidy};
+use super::places::{self, At, Places, tidy};
 use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
@@ -24,17 +25,18 @@ pub(super) fn open(
     let own = own.unwrap_or(Path::new("."));
     let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
     let places = Places::new(&roots);
-    let mut rows = table::read(table, &places)?;
+    let (mut rows, beside) = table::read(table, &places)?;
     for row in &mut rows {
         row.label = row.label.take().filter(|label| options.is_label(label));
     }
     let rows = rows.into_iter().map(|row| (places.find(&row.file), row)).collect();
     let Rows { kept, at, mut notes } = once_each(table, rows, options.labeled)?;
-    let (mut found, mut absent, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
+    let (mut moved, mut by_end) = (Vec::new(), Vec::new());
     let mut taken: HashSet<PathBuf> = HashSet::new();
     taken.extend(at.iter().flatten().filter_map(|at| match at {
         At::Named(path) => Some(path.clone()),
-        At::Below(_) => None,
+        At::Below(_) | At::End(_) => None,
     }));
     for (row, at) in kept.iter().zip(at) {
         match at {
@@ -43,13 +45,22 @@ pub(super) fn open(
                 moved.push((row, path.clone()));
                 found.push((row, path));
             }
-            Ok(At::Below(path)) => {
+            Ok(At::End(path)) if taken.insert(path.clone()) => {
+                by_end.push((row, path.clone()));
+                found.push((row, path));
+            }
+            Ok(At::Below(path) | At::End(path)) => {
                 absent.push((row, format!("; another line names {}", path.display())));
             }
             Err(why) => absent.push((row, why)),
         }
     }
     refuse_many(table, &kept, &absent, &roots, options.on_bad)?;
+    if options.labeled {
+        refuse_labels(table, &kept, &beside)?;
+        // Classes are given for what is measured on.
+        notes.extend(beside.notes(table, options.classes.is_none())?);
+    }
     let (classes, labels) = classes(table, &found, options)?;
     if let Some((row, path)) = moved.first() {
         let names = if moved.len() == 1 { "name" } else { "names" };
@@ -61,7 +72,18 @@ pub(super) fn open(
             path.display()
         ));
     }
+    if let Some((row, path)) = by_end.first() {
+        let paths = if by_end.len() == 1 { "path" } else { "paths" };
+        notes.push(format!(
+            "{} {paths} of {}, not there as written, found by how they end: {} is {}",
+            by_end.len(),
+            table.display(),
+            row.file,
+            path.display()
+        ));
+    }
     notes.extend(listing::alike(&classes));
+    notes.extend(listing::joined(&classes));
     let mut skipped: Vec<Skipped> = absent
         .iter()
         .map(|(row, why)| {
@@ -136,7 +158,7 @@ fn once_each(table: &Path, rows: Vec<(Found, Row)>, labeled: bool) -> Result<Row
     for (at, row) in rows {
         let file = match &at {
             Ok(At::Named(path)) => path.clone(),
-            Ok(At::Below(_)) | Err(_) => PathBuf::from(tidy(&row.file)),
+            Ok(At::Below(_) | At::End(_)) | Err(_) => PathBuf::from(tidy(&row.file)),
         };
         match first.entry(file) {
             hash_map::Entry::Vacant(entry) => {
@@ -204,8 +226,43 @@ fn refuse_many(
         names.join(", "),
         places.join(" and ")
     );
-    let way_out = "name the folder that the paths start from, or mend the table";
+    let way_out = match places::parts_from_top(&first.file) {
+        Some(_) => "take the start that the paths share away, up to the folder that is named",
+        None => "name the folder that the paths start from, or mend the table",
+    };
     Err(DataError::Line { path: table.to_path_buf(), line: first.line, fault, way_out })
+}
+
+/// Fails if no column is called as one of labels, or if labels are several in one cell or numbers
+/// to be predicted rather than classes.
+fn refuse_labels(table: &Path, rows: &[Row], beside: &Beside) -> Result<(), DataError> {
+    let path = table.to_path_buf();
+    let labels = || rows.iter().filter_map(|row| Some((row, row.label.as_deref()?)));
+    if beside.label.is_none() && !beside.columns.is_empty() && labels().next().is_none() {
+        let fault = format!("no column of labels among {}", beside.columns.join(", "));
+        return Err(DataError::Line { path, line: 1, fault, way_out: table::NO_LABELS });
+    }
+    let is_list = |label: &str| {
+        let is_list = |text: &str| serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok();
+        is_list(label) || is_list(&label.replace('\'', "\""))
+    };
+    if let Some((Row { line, .. }, label)) = labels().find(|(_, label)| is_list(label)) {
+        let (line, fault) = (*line, format!("the label is {label}, several labels of one picture"));
+        let way_out = "give each row one label, or use the table for unlabelled images";
+        return Err(DataError::Line { path, line, fault, way_out });
+    }
+    let number = |label: &str| label.parse::<f64>().ok().filter(|number| number.is_finite());
+    let are_numbers = labels().all(|(_, label)| number(label).is_some());
+    let has_fraction =
+        |(_, label): &(&Row, &str)| number(label).is_some_and(|number| number.fract() != 0.0);
+    match labels().find(has_fraction) {
+        Some((Row { line, .. }, label)) if are_numbers => {
+            let fault = format!("the label is {label}; labels must be whole numbers or texts");
+            let way_out = "make classes of the numbers, or name them in words, as `2.5 mm`";
+            Err(DataError::Line { path, line: *line, fault, way_out })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The class names and the label of each row. Names are sorted, by number if all are whole numbers.
@@ -257,7 +314,7 @@ fn unlisted(
             let own = path.parent().unwrap_or(Path::new("."));
             let roots = [dir, own];
             let places = Places::new(&roots);
-            let rows = table::read(path, &places)?;
+            let (rows, _) = table::read(path, &places)?;
             let place = |row: &Row| places.find(&row.file).ok().map(At::path);
             known.extend(rows.iter().filter_map(place).map(|path| real(&path)));
         } else {

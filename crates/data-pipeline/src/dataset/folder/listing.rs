@@ -2,8 +2,8 @@
 
 use crate::error::DataError;
 use crate::text::number_value;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -142,6 +142,32 @@ pub(super) fn alike(classes: &[String]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// A note on names that look like several labels of one image: between `|` or `;` they have parts,
+/// each of which is in another name too.
+pub(super) fn joined(classes: &[String]) -> Option<String> {
+    let parts = |name: &String| -> BTreeSet<String> {
+        let parts = name.split(['|', ';']).map(str::trim);
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    classes.iter().flat_map(parts).for_each(|part| *counts.entry(part).or_default() += 1);
+    let is_joined = |name: &&String| {
+        let parts = parts(name);
+        parts.len() > 1 && parts.iter().all(|part| counts[part] > 1)
+    };
+    let joined: Vec<&String> = classes.iter().filter(is_joined).collect();
+    let first = joined.first()?;
+    let count = joined.len();
+    Some(format!(
+        "{} as several labels in one cell, for each part is in other labels too: `{first}`; an \
+         image has one label, so that each of these is a class of its own",
+        match count {
+            1 => "1 label reads".to_owned(),
+            _ => format!("{count} labels read"),
+        }
+    ))
 }
 
 /// What is added to a message about a name that is not known, where one of those that are is taken

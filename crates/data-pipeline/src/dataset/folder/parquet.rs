@@ -148,6 +148,7 @@ pub(super) fn open(
         }
     }
     let mut notes = super::listing::alike(&classes);
+    notes.extend(super::listing::joined(&classes));
     notes.extend(label_notes);
     let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
     FolderSet { path, entries, classes, skipped, notes, options, known, unlisted: 0 }.checked(None)
@@ -325,11 +326,7 @@ fn notes_on_labels(files: &[Arc<Rows>]) -> Vec<String> {
         if others.is_empty() {
             continue;
         }
-        let others = super::layout::ticked(others.iter().map(String::as_str));
-        let note = format!(
-            "labels are read from the column `{column}`; {others} may be meant too: if so, rename \
-             the columns so that the one that is meant is `label`"
-        );
+        let note = super::beside_labels::other_labels(&column, others);
         if !notes.contains(&note) {
             notes.push(note);
         }

@@ -12,12 +12,14 @@ pub(super) enum At {
     Named(PathBuf),
     /// In a sub-folder that its name does not say, as the only one of this name.
     Below(PathBuf),
+    /// By the end of its name, which is a path from the top that is not there.
+    End(PathBuf),
 }
 
 impl At {
     pub(super) fn path(self) -> PathBuf {
         match self {
-            Self::Named(path) | Self::Below(path) => path,
+            Self::Named(path) | Self::Below(path) | Self::End(path) => path,
         }
     }
 }
@@ -52,9 +54,11 @@ impl<'a> Places<'a> {
 
     fn whole(&self, name: &str) -> Option<PathBuf> {
         // As written first: a backslash may be part of a name here.
-        let names = [name.to_owned(), tidy(name)];
-        let paths =
-            names.iter().flat_map(|name| self.roots.iter().map(move |root| root.join(name)));
+        let names = [Some(name.to_owned()), Some(tidy(name)), of_address(name)];
+        let paths = names
+            .iter()
+            .flatten()
+            .flat_map(|name| self.roots.iter().map(move |root| root.join(name)));
         paths.into_iter().find(|path| path.is_file())
     }
 
@@ -65,6 +69,9 @@ impl<'a> Places<'a> {
         }
         let names = [name.to_owned(), tidy(name)];
         let index = self.index.get_or_init(|| Index::of(self.roots));
+        if let Some(path) = self.end(name, index) {
+            return Ok(At::End(path));
+        }
         let at = |known: &HashMap<String, Vec<PathBuf>>, at: fn(PathBuf) -> At| {
             let mut found = names.iter().filter_map(|name| known.get(name));
             Some(match &found.next()?[..] {
@@ -79,6 +86,19 @@ impl<'a> Places<'a> {
         at(&index.stems, At::Named)
             .or_else(|| at(&index.names, At::Below))
             .unwrap_or_else(|| Err(self.near(name)))
+    }
+
+    /// The file that the end of a path from the top names: the longest end that does, below a root;
+    /// the file alone may be in a sub-folder, as the only one of its name.
+    fn end(&self, name: &str, index: &Index) -> Option<PathBuf> {
+        let parts = parts_from_top(name)?;
+        let only = |known: &HashMap<String, Vec<PathBuf>>, end: &str| match &known.get(end)?[..] {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        let mut ends = (0..parts.len()).map(|first| parts[first..].join("/"));
+        let found = ends.find_map(|end| self.whole(&end).or_else(|| only(&index.stems, &end)));
+        found.or_else(|| only(&index.names, parts.last()?))
     }
 
     /// A file that people take for one of this name, to be added to a message.
@@ -143,6 +163,38 @@ impl Index {
         }
         all
     }
+}
+
+/// The path of an address of a file on a disk, as `file:///data/a%20b.png`.
+fn of_address(name: &str) -> Option<String> {
+    let mut rest = name.strip_prefix("file://")?;
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let code = after.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(code.unwrap_or(b'%'));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+/// The parts of a path from the top, here, on Windows or as an address, without the drive; none of
+/// other names, and of those with `..` in them.
+pub(super) fn parts_from_top(name: &str) -> Option<Vec<String>> {
+    let address = of_address(name);
+    let path = address.as_deref().unwrap_or(name).trim();
+    // An address of a file on a drive has a slash before it: `/C:/data/1.png`.
+    let drive = path.trim_start_matches('/').as_bytes();
+    let has_drive =
+        matches!(drive, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
+    if address.is_none() && !has_drive && !path.starts_with('/') && !path.starts_with("\\\\") {
+        return None;
+    }
+    let tidied = tidy(path);
+    let parts = tidied.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+    let parts: Vec<String> = parts.skip(usize::from(has_drive)).collect();
+    (!parts.iter().any(|part| part == "..")).then_some(parts)
 }
 
 /// A name as it is written in a table, without what does not change it.

@@ -1,5 +1,6 @@
 //! Tables of files and labels: CSV, TSV and lines of JSON.
 
+use super::beside_labels::Beside;
 use super::places::Places;
 use crate::error::DataError;
 use crate::picture::kind;
@@ -43,7 +44,15 @@ const FILES: [&str; 14] = [
 const LABELS: [&str; 9] =
     ["label", "labels", "class", "class_name", "category", "target", "diagnosis", "dx", "y"];
 
+/// Columns that say in words what a column of labels says, in lower case.
+const WORDS: [&str; 3] = ["label_name", "target_name", "category_name"];
+
 const WAY_OUT: &str = "columns are `file` and `label`";
+
+/// What is said where no column is called as one of labels.
+pub(super) const NO_LABELS: &str = "labels are read from `label`, `labels`, `class`, `class_name`, \
+                                    `category`, `target`, `diagnosis`, `dx` or `y`: rename the one \
+                                    that is meant";
 
 /// Whether a file is a table, by its name.
 pub(super) fn is_table(path: &Path) -> bool {
@@ -70,12 +79,12 @@ pub(super) fn is_of_predictions(path: &Path) -> bool {
 }
 
 /// Reads a table. Whether a file of a name is in `places` tells a line of data from a header.
-pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
+pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<(Vec<Row>, Beside), DataError> {
     let bytes = std::fs::read(path).map_err(DataError::io(path, "check the path of the table"))?;
     let text = String::from_utf8(bytes).map_err(|error| no_text(path, &error))?;
     let text = text.trim_start_matches('\u{feff}');
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    let rows = if ending == "jsonl" || ending == "ndjson" {
+    let (rows, beside) = if ending == "jsonl" || ending == "ndjson" {
         json(path, text, places)?
     } else {
         csv(path, text, places)?
@@ -83,7 +92,7 @@ pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<Vec<Row>, DataErr
     if rows.is_empty() {
         return Err(fault(path, 1, "no file is listed"));
     }
-    Ok(rows)
+    Ok((rows, beside))
 }
 
 /// What is said of a table that is no text in UTF-8.
@@ -112,7 +121,7 @@ fn fault(path: &Path, line: u64, fault: impl Into<String>) -> DataError {
     DataError::Line { path: path.to_path_buf(), line, fault: fault.into(), way_out: WAY_OUT }
 }
 
-fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
+fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<(Vec<Row>, Beside), DataError> {
     let first = text.lines().next().unwrap_or_default();
     // The most frequent one; of equals, a comma.
     let delimiter = [b'\t', b';', b',']
@@ -124,9 +133,11 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
         .has_headers(false)
         .flexible(true)
         .from_reader(text.as_bytes());
-    let mut rows = Vec::new();
+    let (mut rows, mut beside) = (Vec::new(), Beside::default());
     // The columns of files and labels.
     let mut columns = None;
+    // Those whose values are counted.
+    let mut watched: Vec<(usize, String)> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| {
             let line = error.position().map_or(0, |at| first_line(text.as_bytes(), at));
@@ -142,6 +153,11 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
                 let (found, is_header) = header(path, line, &record, places)?;
                 columns = Some(found);
                 if is_header {
+                    let names: Vec<String> =
+                        record.iter().map(|name| name.trim().to_owned()).collect();
+                    let is_watched = |(_, name): &(usize, String)| Beside::is_watched(name);
+                    watched = names.iter().cloned().enumerate().filter(is_watched).collect();
+                    beside = among(names);
                     continue;
                 }
                 found
@@ -157,9 +173,21 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
         }
         let label = label.and_then(|label| record.get(label)).map(str::trim);
         let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
+        for (place, column) in &watched {
+            beside.count(column, record.get(*place).unwrap_or_default());
+        }
         rows.push(Row { line, file: name, label });
     }
-    Ok(rows)
+    Ok((rows, beside))
+}
+
+/// What columns of these names say, of which the likeliest holds the labels.
+fn among(columns: Vec<String>) -> Beside {
+    let find = |name: &&str| columns.iter().find(|column| column.eq_ignore_ascii_case(name));
+    let mut found = LABELS.iter().filter_map(find);
+    let label = found.next().cloned();
+    let others = found.chain(WORDS.iter().filter_map(find)).cloned().collect();
+    Beside { label, others, columns, ..Beside::default() }
 }
 
 /// The columns of files and labels and the number of columns.
@@ -203,8 +231,8 @@ fn header(
     }
 }
 
-fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
-    let mut rows = Vec::new();
+fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<(Vec<Row>, Beside), DataError> {
+    let (mut rows, mut beside) = (Vec::new(), Beside::default());
     for (number, text) in text.lines().enumerate() {
         let line = number as u64 + 1;
         if text.trim().is_empty() {
@@ -216,6 +244,23 @@ fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataEr
         let Some(Value::String(file)) = find(&FILES) else {
             return Err(fault(path, line, "no `file_name` that is text"));
         };
+        // Keys may be left out of an object: the first one that has a label says what is read.
+        if beside.label.is_none() {
+            let mut keys = among(value.keys().cloned().collect());
+            // Keys are read as they are written.
+            keys.label.take_if(|key| !LABELS.contains(&key.as_str()));
+            if rows.is_empty() || keys.label.is_some() {
+                let Beside { label, others, columns, .. } = keys;
+                beside = Beside { label, others, columns, ..beside };
+            }
+        }
+        for (key, value) in value.iter().filter(|(key, _)| Beside::is_watched(key)) {
+            match value {
+                Value::String(value) => beside.count(key, value),
+                Value::Null => {}
+                value => beside.count(key, &value.to_string()),
+            }
+        }
         let label = match find(&LABELS) {
             None | Some(Value::Null) => None,
             Some(Value::String(label)) if label.trim().is_empty() => None,
@@ -228,5 +273,5 @@ fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataEr
         };
         rows.push(Row { line, file: named(file, places), label });
     }
-    Ok(rows)
+    Ok((rows, beside))
 }

@@ -7,6 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// The files that paths stand for, each once; see the [module](super).
@@ -80,6 +81,16 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
         return Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)));
     }
     Ok(Box::new(file))
+}
+
+/// Fails if a path is a pipe, for whoever opens it more than once.
+pub(crate) fn refuse_pipe(path: &Path) -> Result<(), DataError> {
+    let is_pipe = std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo());
+    if !is_pipe {
+        return Ok(());
+    }
+    let fault = "is a pipe, and is read more than once".to_owned();
+    Err(DataError::Missing { path: path.to_path_buf(), fault, way_out: "write it to a file" })
 }
 
 const UTF8: &str = "save it as UTF-8";

@@ -1,11 +1,11 @@
 //! Vocabularies, their files, text as it comes, encoded pairs.
 
+use crate::published;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dialog::*;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use proptest::prelude::*;
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 /// The files of a GPT-2 whose vocabulary has the bytes and nothing else.
@@ -166,11 +166,7 @@ fn bytes_come_as_whole_characters() {
 /// The same with the vocabulary of GPT-2.
 #[test]
 fn text_comes_in_whole_characters() {
-    let Some(folder) = std::env::var_os("TUTOR_DATA").map(PathBuf::from) else { return };
-    let folder = folder.join("vocab/gpt2");
-    if !folder.is_dir() {
-        return;
-    }
+    let Some(folder) = published("vocab/gpt2") else { return };
     let tokenizer = DialogTokenizer::open(&folder).unwrap();
     assert_eq!((tokenizer.size(), tokenizer.end(), tokenizer.turn()), (50_257, 50_256, 50_256));
     let cases: [(&str, &[u32], &[&str]); 3] = [

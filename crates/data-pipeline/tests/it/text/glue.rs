@@ -1,7 +1,7 @@
 //! GLUE's files. CoLA, SST-2, MRPC, STS-B and RTE are also counted on the published files; MNLI,
 //! QQP, QNLI, WNLI and AX are tested on files in their format alone.
 
-use super::published;
+use crate::published;
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Glue, GluePart, Target, TextSet};

@@ -1,6 +1,6 @@
 //! One's own texts.
 
-use super::published;
+use crate::published;
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::{OnBadInput, times};
 use data_pipeline::text::{Column, Example, LabelKind, OwnTexts, Target, TextSet, Texts};

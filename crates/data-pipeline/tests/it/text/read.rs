@@ -1,6 +1,6 @@
 //! Running text from files.
 
-use super::published;
+use crate::published;
 use data_pipeline::error::DataError;
 use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
 use data_pipeline::text::read::{OnBadInput, Tally, files};

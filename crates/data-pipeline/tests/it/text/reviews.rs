@@ -1,7 +1,7 @@
 //! UDA's sets. IMDb is also counted on published files; the others are tested on files in their
 //! format alone.
 
-use super::published;
+use crate::published;
 use data_pipeline::dataset::{Part, Samples};
 use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Reviews, clean};

@@ -1,7 +1,8 @@
 //! Questions about paragraphs in windows. SQuAD 1.1 is read from a published extract too; files of
 //! SQuAD 2.0 are in its format.
 
-use super::{published, small, uncased};
+use super::{small, uncased};
+use crate::published;
 use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Casing, Squad, SquadUse, Windows, spans};
 use proptest::prelude::*;

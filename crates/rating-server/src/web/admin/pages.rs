@@ -77,8 +77,8 @@ fn numbers(status: &Status) -> Markup {
     let rows = [
         ("votes", "Votes", status.votes),
         ("wanted", "Votes wanted", status.wanted),
-        ("full", "Items with all votes", status.full),
-        ("items", "Items", status.items),
+        ("full", "Items and pairs with all votes", status.full),
+        ("items", "Items and pairs", status.items),
         ("open", "In front of raters now", status.open),
         ("skipped", "Skipped", status.skipped),
         ("late", "Too late to count", status.late),

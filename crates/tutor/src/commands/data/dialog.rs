@@ -14,7 +14,7 @@ use metrics::words::counted;
 use report::words;
 
 use super::say;
-use crate::commands::inputs::keep_inputs;
+use crate::commands::inputs::{keep_inputs, refuse_pipes};
 use crate::commands::plain_text::shown;
 use crate::commands::ranges;
 use crate::commands::refusal::RefusalArgs;
@@ -214,6 +214,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     });
     let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+    refuse_pipes(&paths)?;
     keep_inputs(&args.out, &paths)?;
     let (guard, said) = filters.offensive.guard("auto")?;
     let options = DialogBuildOptions {

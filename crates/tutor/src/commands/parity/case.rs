@@ -6,6 +6,8 @@ use serde::Serialize;
 use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Params, Scope, Tensor, no_grad};
 
+use crate::run::memory;
+
 /// Numbers that a case computes, by name.
 pub(super) type Pieces = Vec<(String, Tensor)>;
 
@@ -109,10 +111,16 @@ impl Case {
         let expected = (self.compute)(Device::Cpu);
         // What libtorch refuses on this device is told at its place; the others are compared.
         let computed = || autocast(precision, device, || (self.compute)(device));
-        let Ok(found) = catch_unwind(AssertUnwindSafe(computed)) else {
-            let (name, difference) = (self.name.clone(), f64::INFINITY);
-            let piece = "it ends in an error".to_owned();
-            return Some(Compared { name, precision, difference, allowed, piece, agrees: false });
+        let found = match catch_unwind(AssertUnwindSafe(computed)) {
+            Ok(found) => found,
+            Err(panic) => {
+                let (name, difference) = (self.name.clone(), f64::INFINITY);
+                let text = memory::text(panic.as_ref()).and_then(|text| text.lines().next());
+                let text = text.unwrap_or("a panic without words");
+                let piece = format!("it ends in an error: {text}");
+                let agrees = false;
+                return Some(Compared { name, precision, difference, allowed, piece, agrees });
+            }
         };
         assert_eq!(expected.len(), found.len(), "pieces of {}", self.name);
         let differences = expected

@@ -6,7 +6,7 @@ use ssl_core::{Batch, Method, MethodConfig, MethodSettings, Ssl, TaskInfo};
 use torch::device::tensor_on;
 use torch::layout::channels_last;
 use torch::optim::OptimConfig;
-use torch::{Device, Kind, Model, Tensor, no_grad, rng};
+use torch::{Device, InvalidConfig, Kind, Model, Tensor, no_grad, rng};
 use train::{Ema, Objective, Progress};
 use vision_models::{NetConfig, SmallNetConfig};
 
@@ -83,7 +83,7 @@ impl Listed {
         let text = format!("kind = '{}'\n{}", self.kind, self.settings);
         let config: MethodConfig =
             toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
-        config.check().unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        InvalidConfig::of(config.faults()).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
         config
     }
 }

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::digest::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,31 @@ impl Key {
     }
 }
 
+/// How the name of the file ends.
+const END: &str = ".part";
+
+/// Bytes that the name of a file may have on Linux.
+const MOST_BYTES: usize = 255;
+
+/// How a first line begins.
+const BEGINNING: &[u8] = br#"{"format":"#;
+
+/// Whether a file's first line is one of this command's: a key, or the beginning of one, where the
+/// command was stopped in it.
+fn is_ours(line: &[u8]) -> bool {
+    match line.last() {
+        Some(b'\n') => serde_json::from_slice::<Key>(line).is_ok(),
+        _ => line.starts_with(BEGINNING) || BEGINNING.starts_with(line),
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!(
+        "cannot write {} (make room or name another --out; the same command goes on)",
+        path.display()
+    )
+}
+
 /// The file of what was said so far.
 pub(super) struct Part {
     path: PathBuf,
@@ -48,11 +73,25 @@ pub(super) struct Part {
 
 impl Part {
     /// Takes up the file beside `out` if it is about the same samples and network, else begins
-    /// anew. Fails if another process writes it.
+    /// anew. Fails if another process writes it, and if another program wrote it.
     pub(super) fn open(out: &Path, key: &Key) -> Result<Self> {
         let name = out.file_name().context("--out names no file")?.to_string_lossy();
-        let path = out.with_file_name(format!("{name}.part"));
-        let at = || format!("cannot write {}", path.display());
+        let path = out.with_file_name(format!("{name}{END}"));
+        ensure!(
+            name.len() + END.len() <= MOST_BYTES,
+            "{}: what is said is kept in FILE{END} beside it until all is, and the name leaves no \
+             room for that: name a shorter --out",
+            out.display()
+        );
+        let at = || cannot_write(&path);
+        let foreign = || {
+            format!(
+                "{} was not written by this command: rename it, or name another --out",
+                path.display()
+            )
+        };
+        // Whoever reads a pipe may wait for ever.
+        ensure!(!path.exists() || path.is_file(), foreign());
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
@@ -69,6 +108,7 @@ impl Part {
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).with_context(at)? > 0 {
+            ensure!(whole > 0 || is_ours(&line), foreign());
             let good = match whole {
                 0 => serde_json::from_slice::<Key>(&line).is_ok_and(|known| known == *key),
                 _ => serde_json::from_slice::<Answer>(&line).is_ok(),
@@ -112,7 +152,7 @@ impl Part {
             serde_json::to_writer(&mut bytes, line)?;
             bytes.push(b'\n');
         }
-        self.file.write_all(&bytes).with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.write_all(&bytes).with_context(|| cannot_write(&self.path))
     }
 
     /// Adds what was said of the next samples.
@@ -173,5 +213,34 @@ mod tests {
         drop(other);
         assert!(!Part::open(&out, &key("b")).expect("taken up").replaced());
         assert_eq!(Part::open(&out, &key("a")).expect("anew").len(), 0);
+    }
+
+    #[test]
+    fn a_file_of_another_program_stays_as_it_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (out, path) = (dir.path().join("z.csv"), dir.path().join("z.csv.part"));
+        for text in ["half a download", "a\nb\n", "{}\n", "\n", "{\"format\":2}\n"] {
+            fs::write(&path, text).expect("written");
+            let error = Part::open(&out, &key("a")).err().expect(text).to_string();
+            assert!(error.contains("z.csv.part was not written by this command"), "{error}");
+            assert_eq!(fs::read_to_string(&path).expect("it"), text);
+        }
+        for text in ["", "{\"for", "{\"format\":2,\"network\":\"a"] {
+            fs::write(&path, text).expect("written");
+            assert_eq!(Part::open(&out, &key("a")).expect(text).len(), 0);
+        }
+        fs::remove_file(&path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo").success());
+        let error = Part::open(&out, &key("a")).err().expect("a pipe").to_string();
+        assert!(error.contains("was not written by this command"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_leaves_no_room_for_the_file_beside_it_is_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let out = dir.path().join("a".repeat(248) + ".csv");
+        let error = Part::open(&out, &key("a")).err().expect("too long").to_string();
+        assert!(error.contains("name a shorter --out"), "{error}");
     }
 }

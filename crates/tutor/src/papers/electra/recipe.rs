@@ -234,9 +234,7 @@ impl Recipe {
             let fault = "are fewer than the longest sequence has tokens";
             faults.add("pretrain.encoder.positions", fault);
         }
-        if self.flops.is_some_and(|flops| !(flops > 0.0 && flops.is_finite())) {
-            faults.add("flops", "must be a number above 0");
-        }
+        faults.values().positive("flops", self.flops.unwrap_or(1.0));
         pretraining::check_minutes(self.minutes, faults);
         faults.train_on_texts("train", &self.train);
         let finetune = &self.finetune;
@@ -248,10 +246,7 @@ impl Recipe {
         if finetune.layout.longest < 5 {
             faults.add("finetune.layout.longest", "must be at least 5");
         }
-        let decay = finetune.layer_decay;
-        if !(decay > 0.0 && decay <= 1.0) {
-            faults.add("finetune.layer_decay", format!("is {decay}; it must be in (0, 1]"));
-        }
+        faults.values().positive_fraction("finetune.layer_decay", finetune.layer_decay);
     }
 }
 

@@ -24,6 +24,6 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<RowOutcome>]) -> Vec<Sec
         .filter_map(|row| Some((row.name.as_str(), row.pretraining.as_ref()?)))
         .collect();
     let all = outcomes.iter().flatten().filter_map(|row| row.pretraining.as_ref());
-    sections.extend(pretraining_sections::all(&pretrained, all));
+    sections.extend(pretraining_sections::all(&pretrained, outcomes.len(), all));
     sections
 }

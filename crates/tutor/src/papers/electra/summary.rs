@@ -9,7 +9,7 @@ use super::seed::RowOutcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::pace::cut_short;
-use crate::run::result::{compared, frame};
+use crate::run::result::{compared, frame, over_seeds};
 use crate::run::scores::Paired;
 use crate::run::seeds::Run;
 use crate::text::pretraining::{AREA, MASKED_LOSS};
@@ -56,13 +56,13 @@ pub(super) fn result(
             result.rows.extend(found);
         }
     }
-    for found in outcomes.iter().flatten() {
-        let pretraining = found.pretraining.iter();
-        result.notes.extend(
-            pretraining
-                .filter_map(|p| cut_short(&found.name, (p.steps, p.planned), p.cost.seconds)),
-        );
-    }
+    let cut = |row: &RowOutcome| {
+        let found = row.pretraining.as_ref()?;
+        cut_short(&row.name, (found.steps, found.planned), found.cost.seconds)
+    };
+    let cut = outcomes.iter().map(|rows| rows.iter().filter_map(cut).collect());
+    let cut: Vec<_> = result.seeds.iter().copied().zip(cut).collect();
+    result.notes.extend(over_seeds(&cut));
     let mut comparisons = Vec::new();
     for (j, measure) in measures.iter().enumerate() {
         for row in &recipe.rows {
@@ -105,5 +105,5 @@ fn over_texts(
     let (left, right) = left.zip(right).context("both rows")?;
     let [left, right] = [left, right].map(|row| &row.finetunings[at].scores);
     let paired = Paired::between(left, right)?;
-    Ok(comparison.over_examples(paired.ci95, left.len() as u64))
+    Ok(comparison.over_examples(paired.ci95, left.len() as u64, "text"))
 }

@@ -3,12 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use data_pipeline::text::Tokenizer;
 use electra::EncoderConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use torch::{Device, Params, Scope, store};
+use torch::store::Stored;
+use torch::{Device, Params, Scope};
+use train::StageDir;
 
 use super::start::Start;
 use super::training::FOLDER;
@@ -59,26 +61,23 @@ pub(super) struct Reopened<T> {
     /// What the task has kept.
     pub(super) task: T,
     encoder: EncoderConfig,
-    /// The file of the tensors.
-    file: PathBuf,
+    weights: Stored,
+    /// The folder of the training.
+    folder: PathBuf,
 }
 
 impl<T: DeserializeOwned> Reopened<T> {
     /// That of a seed, by its folder.
     pub(super) fn of_seed(seed: &Path) -> Result<Self> {
-        let file = seed.join(FOLDER).join("final.safetensors");
-        ensure!(
-            file.exists(),
-            "{} is not there: the run has not come to it; run the same command again",
-            file.display()
-        );
+        let trained = seed.join(FOLDER);
+        let weights = StageDir::final_weights(&trained)?;
         let run = seed.parent().context("a seed's folder lies in that of its run")?;
         let folder = folder(run);
         let kept = folder.join(FILE);
         let Kept { encoder, task } =
             files::found_before(&kept)?.with_context(|| missing(&kept, run))?;
         let tokenizer = Tokenizer::open(&predictor::Kept::vocabulary(&folder))?;
-        Ok(Self { tokenizer, task, encoder, file })
+        Ok(Self { tokenizer, task, encoder, weights, folder: trained })
     }
 
     /// The network that `make` builds, with its tensors.
@@ -88,8 +87,8 @@ impl<T: DeserializeOwned> Reopened<T> {
         make: impl FnOnce(&mut Scope<'_>, &EncoderConfig) -> N,
     ) -> Result<N> {
         let (net, params) = Params::build(device, |scope| make(scope, &self.encoder));
-        let tensors = store::load(&self.file)?.tensors;
-        params.load(&tensors).with_context(|| self.file.display().to_string())?;
+        let loaded = params.load(&self.weights.tensors);
+        loaded.with_context(|| self.folder.display().to_string())?;
         Ok(net)
     }
 }

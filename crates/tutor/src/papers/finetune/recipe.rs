@@ -205,9 +205,7 @@ impl TaskConfig {
                 faults.positive("task.beam", config.beam as u64);
                 faults.positive("task.longest_answer", config.longest_answer as u64);
                 let weight = config.answerable_weight;
-                if !(weight.is_finite() && weight >= 0.0) {
-                    faults.add("task.answerable_weight", format!("is {weight}; at least 0"));
-                }
+                faults.values().not_negative("task.answerable_weight", weight);
                 if !config.threshold.is_finite() {
                     faults.add("task.threshold", "must be a number");
                 }
@@ -237,25 +235,11 @@ impl Recipe {
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
-        if !(self.epochs.is_finite() && self.epochs > 0.0) {
-            faults.add("epochs", format!("are {}; they must be above 0", self.epochs));
-        }
+        faults.values().positive("epochs", self.epochs);
         if let Some(steps) = self.steps {
             faults.positive("steps", steps);
         }
-        let FineTuning { lr, layer_decay, weight_decay, batch, warmup, .. } = self.finetuning;
-        faults.positive("finetuning.batch", batch as u64);
-        for (key, value, holds, range) in [
-            ("lr", lr, lr > 0.0 && lr.is_finite(), "above 0"),
-            ("layer_decay", layer_decay, layer_decay > 0.0 && layer_decay <= 1.0, "in (0, 1]"),
-            ("weight_decay", weight_decay, (0.0..1.0).contains(&weight_decay), "in [0, 1)"),
-            ("warmup", warmup, (0.0..=1.0).contains(&warmup), "in [0, 1]"),
-        ] {
-            if !holds {
-                let fault = format!("is {value}; it must be {range}");
-                faults.add(&format!("finetuning.{key}"), fault);
-            }
-        }
+        faults.within("finetuning", self.finetuning.faults());
         self.task.check(&mut faults);
         faults.done(name)
     }

@@ -117,7 +117,7 @@ impl Recipe {
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for row in &self.rows {
             let key = format!("rows.{}", row.name);
-            faults.of(&key, row.method.check());
+            faults.within(&format!("{key}.method"), row.method.faults());
             let needs = row.method.needs();
             if needs.images {
                 faults.add(&key, "its method treats samples as images, and these are points");

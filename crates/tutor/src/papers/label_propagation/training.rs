@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use data_pipeline::dataset::points::Shape;
 use metrics::Metric;
 use report::Curve;
@@ -113,7 +113,7 @@ impl Task for PointTask<'_> {
             None => None,
         };
         let method = self.method.take().expect("a task is trained once");
-        method.fits(model.classifier().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        method.fits(model.classifier().inputs()).map_err(|e| e.within("method"))?;
         Ok(Ssl::new(method, model, ema))
     }
 

@@ -5,8 +5,8 @@ use anyhow::Result;
 use data_pipeline::dialog::{BpeSize, DialogSplit, Filters, PairLengths, SafetyWords};
 use dialog_models::Seq2SeqConfig;
 use serde::{Deserialize, Serialize};
-use torch::Device;
 use torch::precision::Precision;
+use torch::{ConfigError, Device};
 use train::{Cadence, TrainConfig};
 
 use crate::dialog::corpus::CorpusConfig;
@@ -164,8 +164,8 @@ impl Variant {
         changed
     }
 
-    /// Every value that makes no sense beside `choice`: its key, and what is wrong with it.
-    fn faults(&self, choice: &Choice) -> Vec<(String, String)> {
+    /// Every value that makes no sense beside `choice`.
+    fn faults(&self, choice: &Choice) -> Vec<ConfigError> {
         // Those of the rule are told of `choice`.
         let mut faults = Choice { repetition: None, ..self.of(choice) }.faults();
         let counts = [self.candidates, self.top_k].iter().any(Option::is_some);
@@ -173,7 +173,7 @@ impl Variant {
         if self.beam.is_some() && (counts || numbers) {
             let fault = "a beam search draws nothing: leave candidates, temperature, top_k and \
                          nucleus out";
-            faults.push(("beam".to_owned(), fault.to_owned()));
+            faults.push(ConfigError::new("beam", fault));
         }
         faults
     }
@@ -264,13 +264,10 @@ impl Recipe {
             faults.add("vocabulary.tokens", fault);
         }
         let choice = &self.replies.choice;
-        for (key, fault) in choice.faults() {
-            faults.add(&format!("replies.choice.{key}"), fault);
-        }
+        faults.within("replies.choice", choice.faults());
         for variant in &self.replies.variants {
-            for (key, fault) in variant.faults(choice) {
-                faults.add(&format!("replies.variants: {}: {key}", variant.name), fault);
-            }
+            let table = format!("replies.variants.{}", variant.name);
+            faults.within(&table, variant.faults(choice));
         }
         if self.replies.talks > 0 && self.replies.prompts.is_empty() {
             faults.add("replies.talks", "conversations are opened by replies.prompts: name some");
@@ -298,12 +295,8 @@ impl Recipe {
     }
 
     fn check_row(&self, faults: &mut Faults) {
-        for (key, fault) in self.net.faults() {
-            faults.add(&format!("net.{key}"), fault);
-        }
-        if !(0.0..1.0).contains(&self.smoothing) {
-            faults.add("smoothing", format!("is {}; it must be in [0, 1)", self.smoothing));
-        }
+        faults.within("net", self.net.faults());
+        faults.values().rate("smoothing", self.smoothing);
         faults.train("train", &self.train, false);
         if self.train.ema.is_some() || self.train.swa.is_some() {
             let fault = "networks that reply are trained without averages of weights: leave ema and \

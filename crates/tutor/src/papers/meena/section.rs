@@ -10,8 +10,9 @@ use super::replies::{Measured, Talk};
 use super::seed::RowOutcome;
 use crate::dialog::pairs::Prepared;
 use crate::dialog::responder::Drawn;
+use crate::run::result::of_first_seed;
 
-/// The parts of the report. Replies are those of the first seed.
+/// The parts of the report. Tables are of the first seed, curves of all.
 pub(super) fn sections(
     recipe: &Recipe,
     data: &Prepared,
@@ -19,7 +20,8 @@ pub(super) fn sections(
 ) -> Vec<Section> {
     let mut sections = vec![funnel(&data.funnel), pairs(data)];
     let Some(first) = outcomes.first() else { return sections };
-    sections.push(trainings(first));
+    let of_first = |section| of_first_seed(section, outcomes.len());
+    sections.push(of_first(trainings(first)));
     let curves = outcomes.iter().flatten().map(|row| row.curve.clone()).collect();
     let note = "Of a token of the validation part, measured along the training.";
     let curves = Curves {
@@ -28,10 +30,9 @@ pub(super) fn sections(
         ..Curves::new("Perplexity", "", curves)
     };
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
-    sections.extend(replies(recipe, first));
-    sections.extend(candidates(recipe, first));
-    sections.extend(talks(first));
-    sections.extend(measures(first));
+    let replied =
+        [replies(recipe, first), candidates(recipe, first), talks(first), measures(first)];
+    sections.extend(replied.into_iter().flatten().map(of_first));
     sections.extend(in_bfloat16(first));
     sections
 }

@@ -66,7 +66,7 @@ pub(super) fn result(
          is measured once on the test part, after its last step."
             .to_owned(),
     );
-    if outcomes.len() == 1 {
+    if outcomes.len() == 1 && !result.comparisons.is_empty() {
         let note = "Intervals are over conversations of the test part, which are drawn again: they \
                     say what other conversations of this kind would give, not what another training \
                     would.";
@@ -85,5 +85,6 @@ fn over_conversations(
     let [ours, other] = names.map(find);
     let (ours, other) = ours.zip(other).context("both rows")?;
     let interval = ours.test.above(&other.test)?;
-    Ok(comparison.over_examples(interval, ours.test.conversations.len() as u64))
+    let conversations = ours.test.conversations.len() as u64;
+    Ok(comparison.over_examples(interval, conversations, "conversation"))
 }

@@ -50,10 +50,10 @@ pub(super) fn check(recipe: &Recipe, name: &str, run_rows: &RowChoice) -> Result
 
 fn teacher(recipe: &Recipe, faults: &mut Faults) {
     let teacher = &recipe.teacher;
-    faults.of("teacher.net", teacher.net.check());
+    faults.within("teacher.net", teacher.net.faults());
     faults.train("teacher.train", &teacher.train, teacher.weights.is_some());
     faults.policy("teacher.augment", &teacher.augment);
-    faults.of("teacher", teacher.method().check());
+    faults.within("teacher", teacher.method().faults());
     if teacher.train.steps == 0 && teacher.weights.is_none() {
         faults.add("teacher.train.steps", "and there are no teacher.weights to take instead");
     }
@@ -70,7 +70,7 @@ fn student(recipe: &Recipe, faults: &mut Faults) {
     if let Some(policy) = &student.unlabeled_augment {
         faults.policy("student.unlabeled_augment", policy);
     }
-    faults.of("student.method", student.method.check());
+    faults.within("student.method", student.method.faults());
     if let Some(fix) = &student.fix_resolution {
         faults.train("student.fix_resolution.train", &fix.train, false);
         faults.policy("student.fix_resolution.augment", &fix.augment);
@@ -79,7 +79,7 @@ fn student(recipe: &Recipe, faults: &mut Faults) {
     faults.positive("generations", recipe.generations.len() as u64);
     for (i, generation) in recipe.generations.iter().enumerate() {
         let key = |name: &str| format!("generations.{i}.{name}");
-        faults.of(&key("net"), generation.net.check());
+        faults.within(&key("net"), generation.net.faults());
         faults.positive(&key("steps"), generation.steps.unwrap_or(1));
         let ratio = generation.unlabeled_ratio.unwrap_or(1) as u64;
         faults.positive(&key("unlabeled_ratio"), ratio);
@@ -100,9 +100,7 @@ fn labeling(recipe: &Recipe, faults: &mut Faults) {
         faults.add("evaluate.mirror", "needs student.method.labeling = \"offline\"");
     }
     let least = labeling.select.min_confidence;
-    if !(0.0..=1.0).contains(&least) {
-        let fault = format!("is {least}; it must be in [0, 1]");
-        faults.add("labeling.select.min_confidence", fault);
-    }
+    let ok = (0.0..=1.0).contains(&least);
+    faults.values().must_be(ok, "labeling.select.min_confidence", least, "in [0, 1]");
     faults.positive("labeling.select.per_class", labeling.select.per_class.unwrap_or(1) as u64);
 }

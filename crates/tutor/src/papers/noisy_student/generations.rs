@@ -74,7 +74,8 @@ fn published_start(
     let given = find(asked, &Places::of_user())?.open()?;
     let head = if config.train.steps == 0 { Head::Keep } else { Head::Replace };
     let model = setting.build(&config.net);
-    let loaded = published::load(&model.params, &given, head)?;
+    let mut loaded = published::load(&model.params, &given, head)?;
+    loaded.applied.extend(config.net.caveat(&given));
     let done = match loaded.applied.as_slice() {
         [] => String::new(),
         done => format!(" ({})", done.join("; ")),

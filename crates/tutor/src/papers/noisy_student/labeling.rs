@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use augment::rng::Rng;
 use data_pipeline::balance::{Scored, Selection, filter_and_balance};
 use data_pipeline::pseudo_labels::{self, PseudoLabel};
@@ -61,12 +61,9 @@ pub(super) fn labels(
     let scored: Vec<Scored> = all.iter().map(Scored::from).collect();
     let mut rng = Rng::new(setting.key(&format!("balance/{name}")));
     let picked = filter_and_balance(&scored, &selection, &mut rng);
-    ensure!(
-        !picked.is_empty(),
-        "no pseudo-label has a confidence of {} or more: train the teacher longer or lower \
-         labeling.select.min_confidence",
-        recipe.labeling.select.min_confidence
-    );
+    if picked.is_empty() {
+        bail!(why_none(&scored, &selection));
+    }
     let indices = picked.iter().map(|&row| all[row as usize].index).collect();
     let chosen = Subset { set: source.set.clone(), indices };
     let targets = (recipe.student.method.labeling == Labeling::Offline).then(|| {
@@ -75,6 +72,24 @@ pub(super) fn labels(
     });
     all.iter_mut().for_each(|row| row.probabilities = Vec::new());
     Ok(Some((Labels { all, picked, chosen, source }, targets)))
+}
+
+/// Why no pseudo-label was chosen, and what helps.
+fn why_none(scored: &[Scored], selection: &Selection) -> String {
+    let min = selection.min_confidence;
+    match scored.iter().filter(|row| selection.keeps(row.confidence)).count() {
+        0 => format!(
+            "no pseudo-label has a confidence of {min} or more: train the teacher longer or lower \
+             labeling.select.min_confidence"
+        ),
+        kept => format!(
+            "{kept} of {} pseudo-labels have a confidence of {min} or more, and balancing the \
+             classes took none of them: raise labeling.select.per_class (now {}), or set \
+             labeling.select.rule = \"paper\", which takes none by chance",
+            scored.len(),
+            selection.per_class.unwrap_or_default()
+        ),
+    }
 }
 
 /// The file of an earlier process, if there is one. A damaged one is written anew; one of other
@@ -180,4 +195,32 @@ impl Labels {
 /// A 32-bit number as it was written, in decimals.
 fn decimal(value: f32) -> f64 {
     (f64::from(value) * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use data_pipeline::balance::Rule;
+
+    use super::*;
+
+    /// By the released code a class with 50 images that wants 1 takes each with a chance of 1 in
+    /// 50: none of them with 0.98^50, 36 %.
+    #[test]
+    fn what_balancing_drops_by_chance_is_told_apart_from_what_the_teacher_is_not_sure_of() {
+        let scored = vec![Scored { label: 0, confidence: 0.995 }; 50];
+        let few = Selection { per_class: Some(1), ..Selection::default() };
+        let none = |selection: &Selection| {
+            (0..50)
+                .any(|seed| filter_and_balance(&scored, selection, &mut Rng::new(seed)).is_empty())
+        };
+        assert!(none(&few) && !none(&Selection { rule: Rule::Paper, ..few }));
+        let said = why_none(&scored, &few);
+        assert!(
+            said.contains("50 of 50 pseudo-labels") && said.contains("per_class (now 1)"),
+            "{said}"
+        );
+        let strict = Selection { min_confidence: 0.999, ..few };
+        let said = why_none(&scored, &strict);
+        assert!(said.starts_with("no pseudo-label has a confidence of 0.999"), "{said}");
+    }
 }

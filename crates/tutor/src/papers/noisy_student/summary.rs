@@ -1,14 +1,14 @@
 //! From the outcomes of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{Block, Comparison, Curves, Matrices, Matrix, Row, RunResult, Section};
+use report::{Block, Comparison, Curves, Matrices, Row, RunResult, Section};
 
 use super::outcome::{Score, SeedOutcome};
 use super::recipe::{LabelSource, Recipe};
 use super::{robustness, robustness_tables, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::{frame, over_labels, part_notes, unmeasured_note};
+use crate::run::result::{frame, over_all_seeds, over_labels, part_notes, unmeasured_note};
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
@@ -136,8 +136,12 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result
         ..Curves::new("Validation accuracy", "%", curves.collect())
     };
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
-    let matrices = [0, students - 1].map(|i| confusion(cell, i));
-    let matrices = Matrices { classes: first.classes.clone(), matrices: matrices.to_vec() };
+    let confusion = |i: usize| {
+        let seeds = cell.iter().map(|outcome| &outcome.scores[i].confusion);
+        over_all_seeds(&first.scores[i].name, first.part.name(), seeds)
+    };
+    let matrices = [0, students - 1].into_iter().filter_map(confusion).collect();
+    let matrices = Matrices { classes: first.classes.clone(), matrices };
     sections.push(Section::new("confusion", "Confusion").with(Block::Matrices(matrices)));
     if let Some(found) = &first.disagreements {
         sections.push(section::disagreements(found, &first.classes));
@@ -151,19 +155,6 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result
         sections.push(robustness_tables::robustness(&robustness));
     }
     Ok(sections)
-}
-
-/// The confusion of one row over all seeds.
-fn confusion(cell: &[&SeedOutcome], row: usize) -> Matrix {
-    let first = cell[0];
-    let mut confusion = first.scores[row].confusion.clone();
-    cell[1..].iter().for_each(|other| confusion.merge(&other.scores[row].confusion));
-    let over = match cell.len() {
-        1 => String::new(),
-        seeds => format!(", all {seeds} seeds"),
-    };
-    let about = format!("{} part{over}", first.part.name());
-    Matrix { title: first.scores[row].name.clone(), about, confusion }
 }
 
 /// Accuracy as the number of labels grows.

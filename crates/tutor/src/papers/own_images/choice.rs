@@ -74,7 +74,7 @@ pub(super) fn choose(
         let seconds = trainings * needed(fewest, slowest) / (1.0 - trial);
         format!(
             "{} {} too short for {fewest} steps of each training, which are made all the \
-             same: give it {:.1} minutes or more on this machine",
+             same: give it {:.1} minutes or more on this machine.",
             counted(recipe.minutes, "minute"),
             if recipe.minutes == 1.0 { "is" } else { "are" },
             (((other + seconds) / 6.0).ceil() / 10.0).max(recipe.minutes + 0.1)
@@ -102,13 +102,14 @@ fn of_few_steps(
     }
     let mut why = match (candidate, recipe.candidates.first()) {
         (Some(candidate), Some(first)) => format!(
-            "there is time for {candidate} steps of {} and {alone} of {LABELS_ALONE}: a method that \
-             learns from its own predictions needs {enough} or more{}",
+            "there is time for {} of {} and {alone} of {LABELS_ALONE}: a method that learns from its \
+             own predictions needs {enough} or more{}",
+            counted(candidate, "step"),
             first.name,
             // Where a training is shorter than that, another key says so.
             if enough == recipe.trial.steps { " (trial.steps)" } else { "" }
         ),
-        _ => format!("there is time for {alone} steps of {LABELS_ALONE}"),
+        _ => format!("there is time for {} of {LABELS_ALONE}", counted(alone, "step")),
     };
     if frozen.is_some() {
         why += &format!(
@@ -185,6 +186,18 @@ mod tests {
             of_few_steps(&recipe, &Trial::default(), Some(FROZEN), steps).expect("a choice").why;
         assert!(told.contains("12 steps of it and 24 of labels-alone"), "{told}");
         assert!(told.contains("fine-tuning needs 25 or more"), "{told}");
+        let steps = Steps { alone: 1, candidate: Some(1) };
+        let one = of_few_steps(&recipe, &Trial::default(), None, steps).expect("a choice").why;
+        assert!(one.contains("there is time for 1 step of it and 1 of labels-alone:"), "{one}");
+    }
+
+    #[test]
+    fn what_is_said_of_too_little_time_is_a_sentence() {
+        let (recipe, pace) = recipe(false);
+        let frozen = (None, false);
+        let (_, notes) =
+            choose(&recipe, &Trial::default(), frozen, &pace, (0.0, 1.0)).expect("a choice");
+        assert!(notes.len() == 1 && notes[0].ends_with("on this machine."), "{notes:?}");
     }
 
     #[test]

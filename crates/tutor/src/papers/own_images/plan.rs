@@ -281,7 +281,7 @@ fn start(given: &Given) -> Result<Start> {
                 NetConfig::NAMES
             )
         }
-        _ => named(&name)?.with_positions_of(&opened),
+        _ => named(&name)?.in_form_of(&opened),
     };
     let dataset = opened.meta.get(meta::DATASET).map_or(String::new(), |set| format!(" of {set}"));
     let weights = from_anywhere(&asked)?;
@@ -292,8 +292,8 @@ fn start(given: &Given) -> Result<Start> {
 /// Whether weights are of the net of this name, where they say whose they are.
 fn is_of(opened: &StateDict, net: &str) -> Result<Option<bool>> {
     let said = opened.meta.get(meta::ARCHITECTURE).and_then(|said| NetConfig::by_name(said));
-    let net = by_name(net)?;
-    Ok(said.map(|said| said == net))
+    let net = by_name(net)?.in_form_of(opened);
+    Ok(said.map(|said| said.in_form_of(opened) == net))
 }
 
 fn named(name: &str) -> Result<NetConfig> {

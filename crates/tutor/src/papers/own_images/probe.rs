@@ -334,3 +334,101 @@ fn some_features(
     }
     Ok(Tensor::cat(&found, 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than anything here takes.
+    const SECONDS: f64 = 3600.0;
+
+    fn probe(rows: &[Vec<f32>], labels: Vec<u32>, c: f64) -> Probe {
+        let features = Tensor::from_slice(&rows.concat()).view([rows.len() as i64, -1]);
+        let (dir, heads) = (PathBuf::new(), RefCell::default());
+        Probe { features, labels, classes: 2, c, spread: None, seconds: SECONDS, dir, heads }
+    }
+
+    fn side(i: usize) -> f32 {
+        [-1.0, 1.0][i % 2]
+    }
+
+    /// Forty samples of two classes by turns, of which the first feature tells the class. The last
+    /// eight labels are wrong, and a weak penalty learns these by heart: every sample has a feature
+    /// of its own.
+    fn with_wrong_labels(c: f64) -> Probe {
+        let row = |i: usize| {
+            let mut row = vec![0.0; 41];
+            (row[0], row[1 + i]) = (side(i), 1.0);
+            row
+        };
+        let label = |i: usize| (i as u32 % 2) ^ u32::from(i >= 32);
+        let rows: Vec<_> = (0..40).map(row).collect();
+        probe(&rows, (0..40).map(label).collect(), c)
+    }
+
+    /// Five folds of forty samples; a sample of one class and the next, of the other, are together.
+    fn five() -> Vec<Fold> {
+        let fold = |number: usize| {
+            let (held_out, trained) = (0..40).partition(|&i: &usize| i / 2 % 5 == number);
+            Fold { trained, held_out }
+        };
+        (0..5).map(fold).collect()
+    }
+
+    /// Of labels that were held out any penalty gets 32 right, as their own features were not
+    /// learned from; of those that were learned from the weakest gets all right.
+    #[test]
+    fn the_penalty_is_chosen_by_labels_that_were_held_out() {
+        let chosen = |probe: Probe| probe.best_penalty(&five(), SECONDS).expect("a penalty");
+        assert_eq!(chosen(with_wrong_labels(USUAL)), PENALTIES[0], "the first of equals");
+        // A loud feature is right for 28 of 40, a quiet one always: a strong penalty keeps from it.
+        let is_right = |i: usize| i / 2 % 10 < 7;
+        let loud = |i: usize| if is_right(i) { 10.0 * side(i) } else { -10.0 * side(i) };
+        let rows: Vec<_> = (0..40).map(|i| vec![loud(i), side(i)]).collect();
+        assert!(chosen(probe(&rows, (0..40).map(|i| i % 2).collect(), USUAL)) >= 0.1);
+    }
+
+    /// With the weakest penalty, which gets all labels right that were learned from.
+    #[test]
+    fn labels_that_spread_are_tried_on_labels_that_were_held_out() {
+        let unlabeled = Tensor::zeros([10, 41], (Kind::Float, torch::Device::Cpu));
+        let sides: Vec<f32> = (0..10).map(side).collect();
+        unlabeled.select(1, 0).copy_(&Tensor::from_slice(&sides));
+        let dir = tempfile::tempdir().expect("a folder");
+        let spread = SpreadLabels { neighbours: 5, alpha: 0.9 };
+        let features = |_| Ok(unlabeled.shallow_clone());
+        let probe = with_wrong_labels(10.0);
+        probe.try_spread(spread, features, &five(), SECONDS, dir.path()).expect("tried");
+        let found: Option<Found> =
+            files::found_before(&dir.path().join("spread.json")).expect("it");
+        let [all, alone, _] = found.and_then(|found| found.right).expect("labels held out");
+        assert_eq!((all, alone), (40, 32));
+    }
+
+    /// Four labelled directions, and two unlabelled ones beside each.
+    #[test]
+    fn labels_that_are_held_out_do_not_spread() {
+        let direction = |degrees: f32| {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            vec![cos, sin]
+        };
+        let labeled = [0.0, 90.0, 180.0, 270.0];
+        let rows: Vec<_> = labeled.map(direction).to_vec();
+        let beside: Vec<_> = labeled.iter().flat_map(|at| [at + 5.0, at + 10.0]).collect();
+        let beside: Vec<_> = beside.into_iter().flat_map(direction).collect();
+        let unlabeled = Tensor::from_slice(&beside).view([8, 2]);
+        let fitted = |labels: [u32; 4]| {
+            let probe = probe(&rows, labels.to_vec(), 1.0);
+            let graph = Neighbours::of(&Tensor::cat(&[&probe.features, &unlabeled], 0), 2);
+            let found = Found { unlabeled: 8, right: None, used: true };
+            let features = unlabeled.shallow_clone();
+            let spread = Spread { graph, features, alpha: 0.9, found };
+            let until = Instant::now() + Duration::from_secs_f64(SECONDS);
+            let head = probe.fit_spread(&spread, &[0, 1], until);
+            (head.weight, head.bias)
+        };
+        let expected = fitted([0, 1, 0, 1]);
+        assert_eq!(fitted([0, 1, 1, 0]), expected, "the last two labels are held out");
+        assert_ne!(fitted([1, 0, 0, 1]), expected, "the first two are learned from");
+    }
+}

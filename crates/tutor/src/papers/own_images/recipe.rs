@@ -139,14 +139,12 @@ impl Recipe {
     /// Names everything that cannot work; `name` is the recipe's.
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
-        if !(self.minutes.is_finite() && self.minutes > 0.0) {
-            faults.add("minutes", format!("are {}; they must be above 0", self.minutes));
-        }
+        faults.values().positive("minutes", self.minutes);
         self.evaluate.check(&mut faults);
         faults.cadence(&self.cadence);
         self.data.check_parts(&mut faults);
-        faults.of("net", self.net.check());
-        if self.net.check().is_ok() && self.freeze > 0 {
+        faults.within("net", self.net.faults());
+        if self.net.faults().is_empty() && self.freeze > 0 {
             let stages = self.net.outline(3, 2).stages();
             if self.freeze > stages {
                 let fault = format!("is {}; the net has {stages} stages", self.freeze);
@@ -156,9 +154,7 @@ impl Recipe {
         self.check_stored_views(&mut faults);
         if let Some(SpreadLabels { neighbours, alpha }) = self.spread_labels {
             faults.positive("spread_labels.neighbours", neighbours as u64);
-            if !(0.0..1.0).contains(&alpha) {
-                faults.add("spread_labels.alpha", format!("is {alpha}; from 0 to below 1"));
-            }
+            faults.values().rate("spread_labels.alpha", alpha);
             if self.weights.is_none() {
                 faults.add("spread_labels", "goes by the features of published weights: name some");
             }
@@ -169,8 +165,11 @@ impl Recipe {
         faults.policy("strong", &self.strong);
         self.trial.check(&mut faults);
         for (row, method) in self.methods() {
-            let key = if row == LABELS_ALONE { row } else { &format!("candidates.{row}") };
-            faults.of(key, method.check());
+            let key = match row {
+                LABELS_ALONE => "labels_alone".to_owned(),
+                _ => format!("candidates.{row}.method"),
+            };
+            faults.within(&key, method.faults());
             if method.needs().ema && self.train.ema.is_none() {
                 faults.add("train.ema", format!("is missing: {row} learns from an EMA model"));
             }

@@ -6,9 +6,10 @@ use report::{Block, Curves, Section, Tile, TileLine};
 use super::seed::{Outcome, SHOWN};
 use crate::run::lists;
 use crate::run::measured::Measured;
+use crate::run::result::of_first_seed;
 use crate::run::sections as parts;
 
-/// The parts of the page. Those about single pictures speak of the first seed.
+/// The parts of the page, of the first seed but for the curves.
 pub(super) fn sections(outcomes: &[Outcome]) -> Result<Vec<Section>> {
     let Some(first) = outcomes.first() else { return Ok(Vec::new()) };
     let seen = first.seen();
@@ -22,6 +23,8 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Result<Vec<Section>> {
     if !first.unlabeled.is_empty() {
         sections.push(label_next(first));
     }
+    let of_first = |section| of_first_seed(section, outcomes.len());
+    let mut sections: Vec<Section> = sections.into_iter().map(of_first).collect();
     let curves = outcomes.iter().flat_map(|outcome| outcome.curves.clone()).collect();
     let curves = Curves {
         note: Some("Nothing is measured along the training: every label is trained on.".to_owned()),

@@ -36,6 +36,7 @@ impl Start {
         };
         let loaded = published::load(&model.params, given, Head::Replace)?;
         let mut applied = loaded.applied;
+        applied.extend(recipe.net.caveat(given));
         let probe = Probe::new(recipe, setting, &setting.fast(&recipe.net, &model), dir)?;
         applied.extend(probe.told());
         Ok(Self { model, probe: Some(probe), applied })

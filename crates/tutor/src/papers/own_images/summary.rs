@@ -8,7 +8,7 @@ use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::measured;
-use crate::run::result::frame;
+use crate::run::result::{frame, over_seeds};
 use crate::run::seeds::Run;
 use crate::run::trial::LABELS_ALONE;
 
@@ -33,6 +33,8 @@ pub(super) fn result(
         (None, _) => "Started at random, without published weights.".to_owned(),
     });
     result.notes.extend(measured::unmeasured(&seeds[0]));
-    result.notes.extend(outcomes.iter().flat_map(|outcome| outcome.notes.clone()));
+    let notes = outcomes.iter().map(|outcome| outcome.notes.clone());
+    let notes: Vec<_> = result.seeds.iter().copied().zip(notes).collect();
+    result.notes.extend(over_seeds(&notes));
     Ok(result)
 }

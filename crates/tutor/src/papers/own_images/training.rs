@@ -57,7 +57,7 @@ impl Trained {
 impl Training<'_> {
     /// Seconds that a step takes on this machine; measured once a run, in about `seconds` at most.
     pub(super) fn pace(&self, seconds: f64, run: &SeedRun<'_, '_>) -> Result<f64> {
-        pace::measure(self.dir, |stopwatch| {
+        pace::measure(self.dir, run.device, |stopwatch| {
             let setting = self.setting(run)?;
             let config = TrainConfig { steps: pace::PACE_STEPS, ..self.recipe.train.clone() };
             self.fit(&setting, &config, Some(seconds), stopwatch)?;

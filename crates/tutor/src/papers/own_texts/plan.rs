@@ -15,7 +15,7 @@ use super::look::{Words, data_line};
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use super::written::{Learning, Start, quoted, recipe};
-use crate::run::sections::one_of;
+use crate::run::result::one_of;
 use crate::run::trial::LABELS_ALONE;
 use crate::text::augmentation::TextPolicy;
 

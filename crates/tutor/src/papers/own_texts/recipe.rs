@@ -182,7 +182,7 @@ impl UdaConfig {
             let fault = "changes nothing: take tf-idf, uniform, switchout or paraphrases";
             faults.add("uda.strong.kind", fault);
         }
-        faults.of("uda.method", self.method.check());
+        faults.within("uda.method", self.method.faults());
     }
 }
 
@@ -312,18 +312,13 @@ impl Recipe {
     /// Names everything that cannot work; `name` is the recipe's.
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
-        if !(self.minutes.is_finite() && self.minutes > 0.0) {
-            faults.add("minutes", format!("are {}; they must be above 0", self.minutes));
-        }
+        faults.values().positive("minutes", self.minutes);
         faults.cadence(&self.cadence);
         self.data.check(&mut faults);
         if self.layout.longest < 5 {
             faults.add("layout.longest", "must be at least 5");
         }
-        if !(self.layer_decay > 0.0 && self.layer_decay <= 1.0) {
-            let fault = format!("is {}; it must be in (0, 1]", self.layer_decay);
-            faults.add("layer_decay", fault);
-        }
+        faults.values().positive_fraction("layer_decay", self.layer_decay);
         self.trial.check(&mut faults);
         faults.train_on_texts("train", &self.train);
         match (&self.net, &self.weights) {
@@ -355,12 +350,8 @@ impl Recipe {
             }
         }
         if let Some(StudentConfig { labels, steps }) = self.student {
-            if !(labels > 0.0 && labels < 1.0) {
-                faults.add("student.labels", format!("is {labels}; it must be in (0, 1)"));
-            }
-            if steps == 0 {
-                faults.add("student.steps", "must be 1 or more");
-            }
+            faults.values().inner_fraction("student.labels", labels);
+            faults.positive("student.steps", steps);
             if self.latent_semantic.is_none() {
                 faults.add("student", "has no teacher: it learns from what latent_semantic says");
             }
@@ -372,15 +363,10 @@ impl Recipe {
             faults.add("uda.strong.kind", fault);
         }
         if let Some(pretraining) = &self.pretraining {
-            let share = pretraining.share;
-            if !(share > 0.0 && share < 1.0) {
-                faults.add("pretraining.share", format!("is {share}; it must be in (0, 1)"));
-            }
-            let share = pretraining.masking.share;
-            if !(share > 0.0 && share < 1.0) {
-                faults
-                    .add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
-            }
+            faults
+                .values()
+                .inner_fraction("pretraining.share", pretraining.share)
+                .inner_fraction("pretraining.masking.share", pretraining.masking.share);
             let (key, sequences) = ("pretraining.sequences", &pretraining.sequences);
             tokens::check_sequences(key, sequences, &mut faults);
             faults.train_on_texts("pretraining.train", &pretraining.train);
@@ -389,18 +375,14 @@ impl Recipe {
     }
 
     fn check_net(&self, faults: &mut Faults, net: &EncoderConfig) {
-        for (key, fault) in net.faults() {
-            faults.add(&format!("net.{key}"), fault);
-        }
+        faults.within("net", net.faults());
         tokens::check_vocabulary("net.vocabulary", net.vocabulary, faults);
         let mut longest = self.layout.longest;
         if let Some(pretraining) = &self.pretraining {
             longest = longest.max(pretraining.sequences.longest);
-            let nets = nets_of(net, pretraining);
-            for (key, fault) in nets.faults().into_iter().filter(|(key, _)| !key.starts_with("enc"))
-            {
-                faults.add(&format!("pretraining.{key}"), fault);
-            }
+            let of_nets = nets_of(net, pretraining).faults();
+            let others = of_nets.into_iter().filter(|fault| !fault.key.starts_with("encoder."));
+            faults.within("pretraining", others);
         }
         if net.positions < longest as i64 {
             faults.add("net.positions", "are fewer than the longest sequence has tokens");

@@ -8,10 +8,11 @@ use report::{Block, Curves, Section, Table};
 use super::seed::{Outcome, SHOWN};
 use crate::run::lists;
 use crate::run::measured::Measured;
+use crate::run::result::{of_first_seed, one_of};
 use crate::run::sections as parts;
 use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
 
-/// The parts of the page. Those about single texts speak of the first seed.
+/// The parts of the page, of the first seed but for the curves.
 pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     let Some(first) = outcomes.first() else { return Vec::new() };
     let seen = first.seen();
@@ -27,6 +28,8 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
         sections.push(label_next(first));
     }
     sections.extend(first.pretraining.as_ref().map(pretraining));
+    let of_first = |section| of_first_seed(section, outcomes.len());
+    let mut sections: Vec<Section> = sections.into_iter().map(of_first).collect();
     let curves = outcomes.iter().flat_map(|outcome| outcome.curves.clone()).collect();
     let curves = Curves {
         note: Some("Nothing is measured along the training: every label is trained on.".to_owned()),
@@ -57,7 +60,7 @@ fn table(outcome: &Outcome, columns: &[&str]) -> Table {
         None => vec!["begins and ends".to_owned()],
         Some(columns) => columns.to_vec(),
     };
-    let what = parts::one_of(outcome.unit());
+    let what = one_of(outcome.unit());
     let columns = [&[what], columns].concat().into_iter().map(str::to_owned);
     Table::new(columns.chain(says))
 }
@@ -98,7 +101,7 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
     let words = format!(
         "Look at these first: some are hard, and some are labelled wrongly. A {} is named by its file \
          and line.",
-        parts::one_of(outcome.unit())
+        one_of(outcome.unit())
     );
     section.with(Block::Text(words)).with(Block::Table(table))
 }

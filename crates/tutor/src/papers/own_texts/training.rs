@@ -76,7 +76,7 @@ pub(super) struct Trained {
 impl Training<'_> {
     /// Seconds that a step takes on this machine; measured once a run.
     pub(super) fn pace(&self, run: &SeedRun<'_, '_>) -> Result<f64> {
-        pace::measure(self.dir, |stopwatch| {
+        pace::measure(self.dir, run.device, |stopwatch| {
             let config = self.config(pace::PACE_STEPS);
             self.fit(&config, run.seeded(), None, stopwatch)?;
             Ok(())

@@ -7,7 +7,7 @@ use super::recipe::Recipe;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::pace::cut_short;
-use crate::run::result::frame;
+use crate::run::result::{frame, over_seeds};
 use crate::run::seeds::Run;
 use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
 use crate::text::pretraining_sections::{self, METRICS};
@@ -40,10 +40,12 @@ pub(super) fn result(
             format!("{planned} steps, of {most} at most, were to fit into {minutes} minutes.");
         result.notes.push(note);
     }
-    for found in outcomes {
-        let note = cut_short(&row, (found.steps, found.planned), found.cost.seconds);
-        result.notes.extend(note);
-    }
+    let cut = |found: &Pretraining| {
+        let steps = (found.steps, found.planned);
+        cut_short(&row, steps, found.cost.seconds).into_iter().collect()
+    };
+    let cut: Vec<_> = result.seeds.iter().copied().zip(outcomes.iter().map(cut)).collect();
+    result.notes.extend(over_seeds(&cut));
     result.notes.push(
         "Held-out documents are those of the same files that were not learned from. Losses of \
          different vocabularies cannot be compared."
@@ -56,5 +58,5 @@ pub(super) fn result(
 pub(super) fn sections(recipe: &Recipe, outcomes: &[Pretraining]) -> Vec<Section> {
     let row = recipe.row();
     let rows: Vec<_> = outcomes.first().iter().map(|one| (&*row, *one)).collect();
-    pretraining_sections::all(&rows, outcomes.iter())
+    pretraining_sections::all(&rows, outcomes.len(), outcomes.iter())
 }

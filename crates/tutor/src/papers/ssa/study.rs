@@ -1,9 +1,11 @@
 //! What a rating study found, as sections of a page.
 
+use eval_ssa::preferences;
 use eval_ssa::quality::Share;
 use eval_ssa::regression::fit;
 use eval_ssa::score::{Measure, Score, Slice};
 use eval_ssa::{Mode, Summary};
+use metrics::words::counted as plural;
 use report::words::capitalised;
 use report::{
     Block, IntervalPlot, IntervalRow, Line, LinePlot, Measured, Point, ScatterPlot, Section, Table,
@@ -123,9 +125,14 @@ fn differences(summary: &Summary) -> Option<Section> {
     for comparison in &summary.comparisons {
         let Some(difference) = &comparison.difference else { continue };
         let points = |[low, high]: [f64; 2]| format!("[{}, {}]", signed(low), signed(high));
-        let units = match (difference.paired, difference.units) {
-            (true, [pairs, _]) => format!("{pairs} pairs"),
-            (false, [first, second]) => format!("{first} and {second}"),
+        let units = match (difference.paired, difference.units, comparison.unpaired_units) {
+            (true, [pairs, _], 0) => plural(pairs, "pair"),
+            (true, [pairs, _], left_out) => format!(
+                "{}; {} that one system lacks left out",
+                plural(pairs, "pair"),
+                plural(left_out, "context")
+            ),
+            (false, [first, second], _) => format!("{first} and {second}"),
         };
         table.rows.push(vec![
             comparison.systems.join(" − "),
@@ -308,13 +315,18 @@ fn raters(summary: &Summary) -> Option<Section> {
     ]);
     let mut rows = Vec::new();
     for rater in &summary.raters {
-        let agrees = |share: Share| {
+        // A rater's vote on an item is in as many pairs as there are others.
+        let agrees = |share: Share, items: u64| {
             let value = percent(share.value().value?);
-            Some(Measured { value, interval: share.interval().map(|bounds| bounds.map(percent)) })
+            let interval = share.interval_over(items).map(|bounds| bounds.map(percent));
+            Some(Measured { value, interval })
         };
         rows.push(IntervalRow {
             name: rater.rater.clone(),
-            values: vec![agrees(rater.agrees_sensible), agrees(rater.agrees_specific)],
+            values: vec![
+                agrees(rater.agrees_sensible, rater.items_sensible),
+                agrees(rater.agrees_specific, rater.items_specific),
+            ],
         });
         table.rows.push(vec![
             rater.rater.clone(),
@@ -330,7 +342,7 @@ fn raters(summary: &Summary) -> Option<Section> {
     }
     let section = Section::new("raters", "Raters").with(Block::Intervals(IntervalPlot {
         title: "Votes that agree with those of others on the same item".to_owned(),
-        label: "pairs that agree, %; bars: Wilson's 95 % interval".to_owned(),
+        label: "pairs of votes that agree, %; bars: Wilson's 95 % interval over items".to_owned(),
         span: [0.0, 100.0],
         series: vec!["sensible".to_owned(), "specific".to_owned()],
         rows,
@@ -356,8 +368,15 @@ fn side_by_side(summary: &Summary) -> Option<Section> {
         row.extend([estimate(contest.score.as_ref()), counted(contest.left)]);
         table.rows.push(row);
     }
-    let section = Section::new("side-by-side", "Side by side");
-    (!table.rows.is_empty()).then(|| section.with(Block::Table(table)))
+    let words = format!(
+        "The share for the first is of all votes: {}. Of the votes for one of the two, the last \
+         column counts those for the response on the left.",
+        preferences::RULE
+    );
+    (!table.rows.is_empty()).then(|| {
+        let section = Section::new("side-by-side", "Side by side");
+        section.with(Block::Text(words)).with(Block::Table(table))
+    })
 }
 
 #[cfg(test)]
@@ -365,19 +384,71 @@ mod tests {
     use super::*;
     use eval_ssa::bootstrap::Bootstrap;
     use eval_ssa::simulate::Simulation;
+    use eval_ssa::{Item, Label, Pair, Rating, Required, Study};
 
     #[test]
     fn a_difference_of_single_conversations_is_not_shown() {
         let (study, _) = Simulation { conversations: 1, ..Simulation::default() }.run();
         let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
         let section = differences(&Summary::of(&study, &bootstrap)).expect("differences");
-        let table = section.blocks.iter().find_map(|block| match block {
+        for row in &table(&section).rows {
+            assert_eq!(row.last().map(String::as_str), Some("too few"), "{row:?}");
+        }
+    }
+
+    fn table(section: &Section) -> &Table {
+        let tables = section.blocks.iter().filter_map(|block| match block {
             Block::Table(table) => Some(table),
             _ => None,
         });
-        for row in &table.expect("a table").rows {
-            assert_eq!(row.last().map(String::as_str), Some("too few"), "{row:?}");
+        tables.last().expect("a table")
+    }
+
+    /// Systems `a` and `b` answer the first two contexts, `b` three more.
+    #[test]
+    fn contexts_that_one_system_lacks_are_counted() {
+        let mut study = Study { required: Required::new(1).expect("odd"), ..Study::default() };
+        for (system, contexts) in [("a", 2), ("b", 5)] {
+            for context in 0..contexts {
+                let (id, conversation) = (format!("{system}{context}"), format!("c{context}"));
+                study.ratings.push(Rating::new(&id, "r", Label::Specific.into()));
+                let system = system.to_owned();
+                study.items.push(Item { id, system, conversation, ..Item::default() });
+            }
         }
+        study.check().expect("a study");
+        let units = |study: &Study| {
+            let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
+            let section = differences(&Summary::of(study, &bootstrap)).expect("differences");
+            table(&section).rows[0][5].clone()
+        };
+        assert_eq!(units(&study), "2 pairs; 3 contexts that one system lacks left out");
+        study.items.retain(|item| item.id < "b3".to_owned());
+        study.ratings.retain(|rating| rating.item < "b3".to_owned());
+        assert_eq!(units(&study), "2 pairs; 1 context that one system lacks left out");
+        study.items.pop();
+        study.ratings.pop();
+        assert_eq!(units(&study), "2 pairs");
+    }
+
+    #[test]
+    fn the_share_for_the_first_is_defined_where_it_stands() {
+        let mut study = Study::default();
+        study.pairs.push(Pair {
+            id: "p".to_owned(),
+            conversation: "c".to_owned(),
+            systems: ["a", "b"].map(str::to_owned),
+            ..Pair::default()
+        });
+        let line = r#"{"pair": "p", "rater": "r", "choice": "tie", "swapped": false}"#;
+        study.preferences.push(serde_json::from_str(line).expect("a choice"));
+        let summary = Summary::of(&study, &Bootstrap { resamples: 200, ..Bootstrap::default() });
+        let section = side_by_side(&summary).expect("a section");
+        assert!(
+            matches!(&section.blocks[0], Block::Text(words) if words.contains("half a vote")),
+            "{section:?}"
+        );
+        assert!(table(&section).rows[0][6].starts_with("50.0"), "{section:?}");
     }
 
     #[test]

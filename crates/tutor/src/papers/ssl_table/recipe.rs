@@ -146,8 +146,8 @@ impl Recipe {
     }
 
     fn training(&self, faults: &mut Faults) {
-        faults.of("net", self.net.check());
-        faults.of("method", self.method.check());
+        faults.within("net", self.net.faults());
+        faults.within("method", self.method.faults());
         if self.method.needs().ema && self.train.ema.is_none() {
             faults.add("train.ema", "is missing: this method learns from an EMA model");
         }

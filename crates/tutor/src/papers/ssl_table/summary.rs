@@ -1,7 +1,7 @@
 //! From the trainings of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{Block, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section, words};
+use report::{Block, Curves, Matrices, PaperRow, Role, Row, RunResult, Section, words};
 
 use super::recipe::{PaperNumber, Recipe, RowConfig};
 use super::training::{LAST, Training};
@@ -10,7 +10,7 @@ use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
 use crate::run::result::{
-    balanced_name, compared, frame, over_labels, part_notes, unmeasured_note,
+    balanced_name, compared, frame, over_all_seeds, over_labels, part_notes, unmeasured_note,
 };
 use crate::run::seeds::Run;
 
@@ -121,15 +121,16 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Vec<Secti
         ..Curves::new("Validation accuracy", "%", curves)
     };
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
-    let ends = [first.first(), first.last().filter(|_| first.len() > 1)];
-    let matrix = |training: &Training| Matrix {
-        title: training.name.clone(),
-        about: format!("{} part", training.part.name()),
-        confusion: training.confusion.clone(),
+    // The first and the last row, where there are two.
+    let last = first.len() - 1;
+    let ends = [Some(0), Some(last).filter(|last| *last > 0)];
+    let matrix = |i: usize| {
+        let seeds = outcomes.iter().map(|trainings| &trainings[i].confusion);
+        over_all_seeds(&first[i].name, first[i].part.name(), seeds)
     };
     let matrices = Matrices {
         classes: first[0].classes.clone(),
-        matrices: ends.into_iter().flatten().map(matrix).collect(),
+        matrices: ends.into_iter().flatten().filter_map(matrix).collect(),
     };
     sections.push(Section::new("confusion", "Confusion").with(Block::Matrices(matrices)));
     sections

@@ -124,12 +124,8 @@ impl Recipe {
     }
 
     fn check_row(&self, faults: &mut Faults) {
-        for (key, fault) in self.net.faults() {
-            faults.add(&format!("net.{key}"), fault);
-        }
-        for (key, fault) in self.beam.faults() {
-            faults.add(&format!("beam.{key}"), fault);
-        }
+        faults.within("net", self.net.faults());
+        faults.within("beam", self.beam.faults());
         let positions = usize::try_from(self.net.positions).unwrap_or(0);
         if !(2..=positions).contains(&self.longest) {
             let fault = format!("{} is not in 2 to net.positions, {positions}", self.longest);
@@ -139,9 +135,7 @@ impl Recipe {
             let fault = format!("{} is more than net.positions", self.beam.max_tokens);
             faults.add("beam.max_tokens", fault);
         }
-        if !(0.0..1.0).contains(&self.smoothing) {
-            faults.add("smoothing", format!("is {}; it must be in [0, 1)", self.smoothing));
-        }
+        faults.values().rate("smoothing", self.smoothing);
         faults.train("train", &self.train, false);
         if self.train.swa.is_some() {
             faults.add("train.swa", "networks that translate average by ema: leave it out");

@@ -7,16 +7,18 @@ use report::{Block, Curves, Section, Table};
 
 use super::recipe::Recipe;
 use super::seed::RowOutcome;
+use crate::run::result::of_first_seed;
 use crate::text::parallel::Parallel;
 
-/// The parts of the report. Translations are those of the first seed.
+/// The parts of the report. Tables are of the first seed, curves of all.
 pub(super) fn sections(
     recipe: &Recipe,
     data: &Parallel,
     outcomes: &[Vec<RowOutcome>],
 ) -> Result<Vec<Section>> {
     let Some(first) = outcomes.first() else { return Ok(Vec::new()) };
-    let mut sections = vec![trainings(recipe, data, first)?];
+    let seeds = outcomes.len();
+    let mut sections = vec![of_first_seed(trainings(recipe, data, first)?, seeds)];
     let curves = outcomes.iter().flatten().map(|row| row.curve.clone()).collect();
     let note = "Of a token of the validation part, measured along the training.";
     let curves = Curves {
@@ -25,7 +27,7 @@ pub(super) fn sections(
         ..Curves::new("Perplexity", "", curves)
     };
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
-    sections.extend(translations(first));
+    sections.extend(translations(first).map(|section| of_first_seed(section, seeds)));
     Ok(sections)
 }
 

@@ -20,6 +20,7 @@ use crate::recipe::row::{self, TableRow};
 use crate::text::augmentation::TextPolicy;
 use crate::text::semi_supervised::PAD;
 use crate::text::source::TextConfig;
+use crate::text::tokens;
 
 /// The keys of a recipe of kind `uda-text`, beside its head: one training, and rows that change
 /// something of it.
@@ -300,11 +301,7 @@ impl Recipe {
         if self.layout.longest < 5 {
             faults.add("layout.longest", "must be at least 5");
         }
-        if !(32..=1 << 20).contains(&self.net.vocabulary) {
-            let size = self.net.vocabulary;
-            let fault = format!("is {size} and must be between 32 and {}", 1 << 20);
-            faults.add("net.vocabulary", fault);
-        }
+        tokens::check_vocabulary("net.vocabulary", self.net.vocabulary, &mut faults);
         if let Some(pretraining) = &self.pretraining {
             self.check_pretraining(pretraining, &mut faults);
         }
@@ -318,34 +315,17 @@ impl Recipe {
     fn check_pretraining(&self, pretraining: &PretrainingConfig, faults: &mut Faults) {
         faults.train("pretraining.train", &pretraining.train, false);
         let nets = pretraining.nets(&self.net, 4);
-        for (key, fault) in nets.faults() {
-            faults.add(&format!("pretraining.{key}"), fault);
-        }
-        let share = pretraining.masking.share;
-        if !(share > 0.0 && share < 1.0) {
-            faults.add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
-        }
-        let Segments { longest, one_segment, short, .. } = pretraining.sequences;
-        if !(5..=usize::from(u16::MAX)).contains(&longest) {
-            let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
-            faults.add("pretraining.sequences.longest", fault);
-        }
-        for (key, share) in [("one_segment", one_segment), ("short", short)] {
-            if !(0.0..=1.0).contains(&share) {
-                let fault = format!("is {share}; it must be in [0, 1]");
-                faults.add(&format!("pretraining.sequences.{key}"), fault);
-            }
-        }
+        faults.within("pretraining", nets.faults());
+        faults.values().inner_fraction("pretraining.masking.share", pretraining.masking.share);
+        tokens::check_sequences("pretraining.sequences", &pretraining.sequences, faults);
         if pretraining.train.ema.is_some() || pretraining.train.swa.is_some() {
             faults.add("pretraining.train", "has no averages of weights: leave ema and swa out");
         }
     }
 
     fn check_row(&self, faults: &mut Faults) {
-        for (key, fault) in self.net.faults() {
-            faults.add(&format!("net.{key}"), fault);
-        }
-        faults.of("method", self.method.check());
+        faults.within("net", self.net.faults());
+        faults.within("method", self.method.faults());
         let needs = self.method.needs();
         if needs.images || needs.continuous {
             let fault = "its method mixes samples, turns them or takes gradients of gradients: \
@@ -359,13 +339,10 @@ impl Recipe {
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.of("weak", self.weak.check());
         faults.of("strong", self.strong.check());
-        let decay = self.layer_decay;
-        if !(decay > 0.0 && decay <= 1.0) {
-            faults.add("layer_decay", format!("is {decay}; it must be in (0, 1]"));
-        }
-        if let Some(rate) = self.dropout.filter(|rate| !(0.0..1.0).contains(rate)) {
-            faults.add("dropout", format!("is {rate}; it must be in [0, 1)"));
-        }
+        faults
+            .values()
+            .positive_fraction("layer_decay", self.layer_decay)
+            .rate("dropout", self.dropout.unwrap_or(0.0));
         let longest = match (&self.pretraining, self.start.pretrain) {
             (Some(pretraining), true) => self.layout.longest.max(pretraining.sequences.longest),
             (None, true) => {

@@ -77,7 +77,8 @@ pub(super) fn result<'a>(
                 comparisons.push(match (&both, outcomes.len()) {
                     ([Some(left), Some(right)], 1) => {
                         let paired = Paired::between(&left[0].scores, &right[0].scores)?;
-                        comparison.over_examples(paired.ci95, left[0].scores.len() as u64)
+                        let texts = left[0].scores.len() as u64;
+                        comparison.over_examples(paired.ci95, texts, "text")
                     }
                     _ => comparison,
                 });

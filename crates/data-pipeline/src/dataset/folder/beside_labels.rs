@@ -1,0 +1,107 @@
+//! Columns of a table beside that of the labels: those that may be meant in its place, and those
+//! that are not read although they say what a row is good for.
+
+use super::{layout, listing};
+use crate::error::DataError;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Columns that say of which part of the data a row is, in lower case.
+const PARTS: [&str; 6] = ["split", "is_valid", "fold", "set", "subset", "partition"];
+
+/// Columns that say whose picture it is, in lower case.
+const GROUPS: [&str; 6] = ["patient", "patient_id", "subject", "subject_id", "group", "group_id"];
+
+/// Whether a column is called as one that says of which part of the data a row is.
+pub(crate) fn is_of_parts(column: &str) -> bool {
+    PARTS.contains(&&*column.trim().to_lowercase())
+}
+
+/// Refuses a table whose rows are of several parts by a column that is not read: its test rows
+/// would be learned from. A note where the values, as those of folds, do not say so much.
+pub(crate) fn refuse_parts<'a>(
+    path: &Path,
+    column: &str,
+    values: impl IntoIterator<Item = &'a str>,
+) -> Result<Option<String>, DataError> {
+    let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
+    if values.len() < 2 {
+        return Ok(None);
+    }
+    let is_flag = column.trim().eq_ignore_ascii_case("is_valid");
+    let shown = layout::ticked(values.iter().copied());
+    if is_flag || values.iter().any(|value| listing::is_part(value)) {
+        return Err(DataError::Missing {
+            path: path.to_path_buf(),
+            fault: format!(
+                "the column `{column}` is not read, and by it the rows are of several parts: \
+                 {shown}"
+            ),
+            way_out: "make a table of each part, for --labeled, --validation and --test",
+        });
+    }
+    Ok(Some(format!(
+        "the column `{column}` of {} is not read: rows of all its values count, {shown}; if they \
+         are parts of the data, make a table of each for --labeled, --validation and --test",
+        path.display()
+    )))
+}
+
+/// What a table has beside files and labels.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The name of the column of labels; none where there is none, or where no line names it.
+    pub(super) label: Option<String>,
+    /// Other columns that may be the labels.
+    pub(super) others: Vec<String>,
+    /// The columns of the first line, where it names them.
+    pub(super) columns: Vec<String>,
+    /// The columns of parts and groups, each with its values and how many rows have them.
+    pub(super) values: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Beside {
+    /// Whether the values of a column are to be counted.
+    pub(super) fn is_watched(column: &str) -> bool {
+        is_of_parts(column) || GROUPS.contains(&&*column.trim().to_lowercase())
+    }
+
+    /// Counts a value of a column.
+    pub(super) fn count(&mut self, column: &str, value: &str) {
+        let values = self.values.entry(column.to_owned()).or_default();
+        *values.entry(value.trim().to_owned()).or_default() += 1;
+    }
+
+    /// What should be known of the columns that are not read, of groups only where labels may be
+    /// held out. Fails if by one of them the rows are of several parts.
+    pub(super) fn notes(&self, table: &Path, held_out: bool) -> Result<Vec<String>, DataError> {
+        let mut notes = Vec::new();
+        if let (Some(label), false) = (&self.label, self.others.is_empty()) {
+            notes.push(other_labels(label, &self.others));
+        }
+        for (column, values) in &self.values {
+            if is_of_parts(column) {
+                let values = values.keys().map(String::as_str);
+                notes.extend(refuse_parts(table, column, values)?);
+            } else if held_out && values.iter().any(|(value, &rows)| rows > 1 && !value.is_empty())
+            {
+                notes.push(format!(
+                    "the column `{column}` of {} is not read, and some of its values have several \
+                     pictures: labels are held out and intervals taken by picture; give \
+                     --validation and --test with others than are learned from",
+                    table.display()
+                ));
+            }
+        }
+        Ok(notes)
+    }
+}
+
+/// A note on other columns that may hold the labels.
+pub(super) fn other_labels(column: &str, others: &[String]) -> String {
+    let others = layout::ticked(others.iter().map(String::as_str));
+    format!(
+        "labels are read from the column `{column}`; {others} may be meant too: if so, rename the \
+         columns so that the one that is meant is `label`"
+    )
+}
