@@ -11,7 +11,8 @@
 # deleted; what was skipped is tried again in each call.
 #
 # Needs Python ($PYTHON, python3) with torch 2.11, whose libtorch the program is run with, and for
-# GPUs a CUDA build of it. Without a GPU its steps are skipped by name and the others run.
+# GPUs a CUDA build of it. Without a GPU its steps are skipped by name and the others run; a GPU that
+# torch cannot use is an error.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -42,14 +43,17 @@ tutor=$here/tutor
 gpu=$("$python" -c 'import torch; print(int(torch.cuda.is_available()))')
 if [ "$gpu" != 1 ]; then
   gpu=0
-  if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
+  # CUDA_VISIBLE_DEVICES= asks for the steps without a GPU.
+  if [ -n "${CUDA_VISIBLE_DEVICES-unset}" ] && command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
     echo "error: nvidia-smi knows a GPU, and torch $version of $python cannot use it:" >&2
     "$python" -c 'import torch; torch.zeros(1, device="cuda")' 2>&1 | tail -n 1 >&2
+    echo "install a CUDA build of torch 2.11 or a newer driver, name another Python with PYTHON=..., or set" >&2
+    echo "CUDA_VISIBLE_DEVICES= for the steps that need no GPU" >&2
     exit 1
   fi
 fi
 if ! "$tutor" --version; then
-  echo "error: $tutor cannot be started (it needs glibc 2.35 or later)" >&2
+  echo "error: $tutor cannot be started here; build it on a machine whose glibc is no newer" >&2
   exit 1
 fi
 # What an earlier call skipped may be possible now.
@@ -65,8 +69,9 @@ note() { printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$table" && echo "$1: $2${3:
 # in the next call.
 step() { attempt $((limit + 1)) "$@"; }
 
-# The same for what cannot go on: it has 300 seconds, and begins anew if the call ends before.
-short() { attempt 300 "$@"; }
+# The same for what cannot go on: it has 300 seconds, or most of a call that is shorter, and begins
+# anew if the call ends before.
+short() { attempt $((limit < 330 ? limit * 9 / 10 : 300)) "$@"; }
 
 # attempt SECONDS NAME NEEDS COMMAND...
 attempt() {
@@ -137,11 +142,14 @@ resume() {
     rm -rf "$cut"
     "$tutor" run $recipe --device "$1" --out "$cut" &
     run=$!
+    # It goes with this step, should the call end now.
+    trap 'kill -KILL "$run" 2>/dev/null' EXIT
     # Killed as soon as there is a checkpoint.
     until [ -d "$cut" ] && [ -n "$(find "$cut" -name '*.ckpt.safetensors' -print -quit)" ]; do
       kill -0 "$run" 2>/dev/null || { wait "$run"; echo "it was over before it was killed"; return 1; }
       sleep 0.1
     done
+    trap - EXIT
     kill -KILL "$run"
     wait "$run" && { echo "it was over before it was killed"; return 1; }
     touch "$in/killed.done"

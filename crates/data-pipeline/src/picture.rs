@@ -55,7 +55,7 @@ use std::path::Path;
 fn open_regular(path: &Path) -> io::Result<File> {
     match std::fs::metadata(path)?.is_file() {
         true => File::open(path),
-        false => Err(io::Error::other("no regular file")),
+        false => Err(io::Error::other("no regular file: write it to one")),
     }
 }
 

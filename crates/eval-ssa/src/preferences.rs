@@ -5,7 +5,7 @@ use crate::preference::{Choice, Pair, Preference};
 use crate::quality::Share;
 use crate::study::Study;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How choices become the share for the first of two systems, in words for reports.
 pub const RULE: &str =
@@ -36,6 +36,13 @@ impl Contest {
     pub fn choices(&self) -> u64 {
         self.first + self.second + self.ties + self.both_bad
     }
+}
+
+/// How many raters chose between the two responses of a pair.
+pub(crate) fn choosers(study: &Study) -> usize {
+    let pairs: BTreeSet<&str> = study.pairs.iter().map(|pair| &*pair.id).collect();
+    let of_pairs = study.preferences.iter().filter(|p| pairs.contains(&*p.pair));
+    of_pairs.map(|preference| &*preference.rater).collect::<BTreeSet<&str>>().len()
 }
 
 /// All contests of a study. A rater's later choice on the same pair replaces the earlier one.

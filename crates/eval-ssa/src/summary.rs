@@ -118,6 +118,9 @@ pub struct Summary {
     pub judges: Vec<JudgeReport>,
     /// Side by side.
     pub contests: Vec<Contest>,
+    /// Raters who chose between two responses; 0 in summaries of earlier versions.
+    #[serde(default)]
+    pub choosers: usize,
     /// Automatic measures of each system's responses, which are not SSA.
     pub proxies: BTreeMap<String, Proxies>,
     /// Lines through systems, where at least two have both numbers.
@@ -179,6 +182,7 @@ impl Summary {
             raters: quality::raters(study),
             judges: judges(study),
             contests: contests(study, bootstrap),
+            choosers: preferences::choosers(study),
             proxies: proxies
                 .into_iter()
                 .map(|(name, items)| (name, proxies::measure(items)))
@@ -328,7 +332,7 @@ impl Summary {
                  after the turns before it and asked whether it makes sense and, if so, whether it \
                  is specific to its context{third}.",
                 counted(self.required as usize, "rater"),
-                self.raters.iter().filter(|rater| rater.answers > 0).count(),
+                self.raters.iter().filter(|rater| rater.answers + rater.skipped > 0).count(),
                 counted(self.ratings, "answer")
             ));
             text.push(
@@ -340,7 +344,7 @@ impl Summary {
             );
         }
         text.extend(self.adjudications.as_ref().and_then(describe_decisions));
-        text.extend(describe_contests(&self.contests));
+        text.extend(describe_contests(&self.contests, self.choosers));
         let level = self.bootstrap.level * 100.0;
         text.push(format!(
             "Intervals are at {level} %: percentile bootstrap over whole conversations or contexts \
@@ -372,14 +376,17 @@ impl Summary {
     }
 }
 
-/// How many choices between two responses there are and how they count; `None` without one.
-fn describe_contests(contests: &[Contest]) -> Option<String> {
+/// How many choices between two responses there are, by how many raters, and how they count; `None`
+/// without one.
+fn describe_contests(contests: &[Contest], choosers: usize) -> Option<String> {
     let choices: u64 = contests.iter().map(Contest::choices).sum();
     let were = if choices == 1 { "was" } else { "were" };
     (choices > 0).then(|| {
         format!(
-            "Side by side, {} between two systems' responses to the same turns {were} made: {}.",
+            "Side by side, {} between two systems' responses to the same turns {were} made by \
+             {}: {}.",
             counted(choices, "choice"),
+            counted(choosers, "rater"),
             preferences::RULE
         )
     })

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::project::Project;
 use crate::secret;
+use metrics::words::counted;
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -48,14 +49,34 @@ impl Status {
     /// assert_eq!(status.complete(), "19 of 20 items and 6 of 8 pairs");
     /// status = Status { items: 8, full: 6, pairs: 8, full_pairs: 6, ..status };
     /// assert_eq!(status.complete(), "6 of 8 pairs");
+    /// status = Status { items: 1, full: 0, pairs: 1, full_pairs: 0, ..status };
+    /// assert_eq!(status.complete(), "0 of 1 pair");
     /// ```
     pub fn complete(&self) -> String {
-        let items = format!("{} of {} items", self.full - self.full_pairs, self.items - self.pairs);
-        let pairs = format!("{} of {} pairs", self.full_pairs, self.pairs);
-        match (self.items - self.pairs, self.pairs) {
+        let rated = self.items - self.pairs;
+        let items = format!("{} of {}", self.full - self.full_pairs, counted(rated, "item"));
+        let pairs = format!("{} of {}", self.full_pairs, counted(self.pairs, "pair"));
+        match (rated, self.pairs) {
             (_, 0) => items,
             (0, _) => pairs,
             _ => format!("{items} and {pairs}"),
+        }
+    }
+
+    /// How many items are in front of raters now, in words.
+    ///
+    /// ```
+    /// use rating_server::Status;
+    /// let status = Status { items: 8, pairs: 8, open: 1, ..Status::default() };
+    /// assert_eq!(status.in_front(), "1 pair");
+    /// assert_eq!(Status { items: 28, open: 2, ..status }.in_front(), "2 items or pairs");
+    /// ```
+    pub fn in_front(&self) -> String {
+        match (self.items - self.pairs, self.pairs) {
+            (_, 0) => counted(self.open, "item"),
+            (0, _) => counted(self.open, "pair"),
+            _ if self.open == 1 => "1 item or pair".to_owned(),
+            _ => format!("{} items or pairs", self.open),
         }
     }
 }

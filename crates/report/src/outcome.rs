@@ -10,8 +10,8 @@ use crate::words::{self, number, rounded, seeds, signed, with_unit};
 /// What a run's headline comparison allows to be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The interval lies on the good side of 0. Where it is over examples, that holds for the two
-    /// trainings of the only seed.
+    /// The interval lies on the good side of 0. Where it is over examples, that holds for the
+    /// models as they were trained, and says nothing of other trainings.
     Better,
     /// The interval lies on the bad side of 0; over examples, as above.
     Worse,
@@ -20,7 +20,8 @@ pub enum Claim {
     /// The interval lies on one side of 0, and something else speaks against a claim
     /// ([`Comparison::caveat`]).
     Unequal,
-    /// Several seeds have the same difference: the interval has no width, which is no certainty.
+    /// Several seeds, or all examples, have the same difference: the interval has no width, which
+    /// is no certainty.
     NoVariation,
     /// One seed: no interval, no claim.
     OneSeed,
@@ -69,7 +70,7 @@ fn claim(c: &Comparison) -> Claim {
         None => Claim::OneSeed,
         Some([lo, hi]) if lo <= 0.0 && hi >= 0.0 => Claim::NotShown,
         Some(_) if c.caveat.is_some() => Claim::Unequal,
-        Some(_) if c.is_the_same_in_all_seeds() => Claim::NoVariation,
+        Some(_) if c.is_the_same_in_all() => Claim::NoVariation,
         Some([lo, _]) if (lo > 0.0) == (c.better == Better::Higher) => Claim::Better,
         Some(_) => Claim::Worse,
     }
@@ -99,8 +100,8 @@ fn sentence(claim: Claim, c: &Comparison) -> String {
             let shown = match (&c.caveat, c.examples) {
                 (Some(caveat), _) => format!(", which shows no {noun}: {caveat}"),
                 (None, Some(_)) => format!(
-                    ": the {noun} is shown at this level for these two trainings, and says nothing \
-                     of others"
+                    ": the {noun} is shown at this level for these models as they were trained, \
+                     and says nothing of other trainings"
                 ),
                 (None, None) => format!(": the {noun} is shown at this level"),
             };

@@ -200,10 +200,11 @@ impl Comparison {
         }
     }
 
-    /// Whether several seeds all have the same difference but for rounding, so that the interval
-    /// has no width: that says nothing of how far another seed may be from them.
-    pub(crate) fn is_the_same_in_all_seeds(&self) -> bool {
-        let [lo, hi] = self.ci95.filter(|_| self.examples.is_none()).unwrap_or([0.0, 1.0]);
+    /// Whether several seeds, or what the interval is over, all have the same difference but for
+    /// rounding, so that the interval has no width: that says nothing of how far another one may be
+    /// from them.
+    pub(crate) fn is_the_same_in_all(&self) -> bool {
+        let [lo, hi] = self.ci95.unwrap_or([0.0, 1.0]);
         hi - lo <= 1e-9 * lo.abs().max(hi.abs())
     }
 

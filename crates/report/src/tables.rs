@@ -160,7 +160,7 @@ fn over_examples(result: &RunResult) -> Option<String> {
 pub(crate) fn caveats(result: &RunResult) -> Vec<String> {
     let said = |c: &Comparison| {
         let same = || {
-            let is_same = c.mean != 0.0 && c.is_the_same_in_all_seeds();
+            let is_same = c.mean != 0.0 && c.is_the_same_in_all();
             is_same.then(|| format!("the same in all {}, which is no certainty", c.over()))
         };
         Some(format!("{} − {}: {}.", c.left, c.right, c.caveat.clone().or_else(same)?))

@@ -220,7 +220,7 @@ pub fn peak_memory(device: Device) -> Option<u64> {
 
 /// Whether float32 convolutions and matrix products may be computed in TF32, with ten bits after
 /// the point, on GPUs that have it. It is forbidden until this allows it, unlike in PyTorch, where
-/// convolutions begin in TF32.
+/// convolutions begin in TF32. Call it after [`select`], which forbids it.
 pub fn set_tf32(allowed: bool) {
     ffi::tf32(allowed);
 }

@@ -171,12 +171,14 @@ impl StageDir {
             }
             bytes => bytes.map_err(io_at(&file))?,
         };
-        // A process that was killed between the two files has left no mark.
-        match fs::read(path.join(MARK)) {
+        let mark = path.join(MARK);
+        match fs::read(&mark) {
+            // A process that was killed between the two files has left none, nor has what is no
+            // training.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            mark => {
-                let mark = mark.map_err(io_at(&path.join(MARK)))?;
-                if serde_json::from_slice::<Done>(&mark).is_ok_and(|d| d.sha256 != digest(&bytes)) {
+            text => {
+                let done: Result<Done, _> = serde_json::from_slice(&text.map_err(io_at(&mark))?);
+                if done.map_err(|e| io_at(&mark)(e.into()))?.sha256 != digest(&bytes) {
                     return Err(StageError::Damaged { path: file });
                 }
             }

@@ -7,8 +7,8 @@ use crate::vit::{Size, VitConfig};
 
 impl NetConfig {
     /// The names that [`by_name`](Self::by_name) knows, in words.
-    pub const NAMES: &str = "efficientnet_b0 to b8, l2 and lite0 to lite4 (with tf_ before them \
-                             too), resnet50, 101 and 152, resnext101_32x8d and 32x48d, \
+    pub const NAMES: &str = "efficientnet_b0 to b8, l2 and lite0 to lite4 (tf_efficientnet_... \
+                             as in TensorFlow), resnet50, 101 and 152, resnext101_32x8d and 32x48d, \
                              vit_small_patch14_dinov2, base and large (reg4 behind the patch too)";
 
     /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
@@ -65,7 +65,8 @@ impl NetConfig {
         }))
     }
 
-    /// The network's name in timm, if timm has it.
+    /// The network's name in timm, if timm has it. An EfficientNet may have another padding or eps
+    /// of batch norm than the net of that name: [`set_meta`](Self::set_meta) says which.
     ///
     /// ```
     /// use vision_models::NetConfig;
@@ -80,15 +81,17 @@ impl NetConfig {
             NetConfig::EfficientNet(config) => {
                 // What only matters in training.
                 let EfficientNetConfig { variant, dropout, stochastic_depth, .. } = *config;
-                let forms = [
-                    (EfficientNetConfig::new(variant), "tf_efficientnet"),
-                    (EfficientNetConfig::symmetric(variant), "efficientnet"),
-                ];
-                let mut forms = forms.into_iter();
-                let (_, form) = forms.find(|(form, _)| {
-                    *config == EfficientNetConfig { dropout, stochastic_depth, ..form.clone() }
-                })?;
-                Some(format!("{form}_{}", variant.name()))
+                // What is said beside the name.
+                let EfficientNetConfig { symmetric_padding, bn_eps, .. } = *config;
+                let known = EfficientNetConfig {
+                    dropout,
+                    stochastic_depth,
+                    symmetric_padding,
+                    bn_eps,
+                    ..EfficientNetConfig::new(variant)
+                };
+                let before = if symmetric_padding { "" } else { "tf_" };
+                (*config == known).then(|| format!("{before}efficientnet_{}", variant.name()))
             }
             NetConfig::ResNet(ResNetConfig {
                 layers, groups, width_per_group, stem: 64, ..

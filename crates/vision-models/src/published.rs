@@ -43,7 +43,8 @@ use std::path::PathBuf;
 use torch::store::{self, LoadError, ShapeError};
 use torch::{Params, Tensor};
 use weights::matching::{self, Matched, Scheme, Target};
-use weights::{Preprocess, StateDict, TensorData, meta};
+use weights::meta::{self, Meta};
+use weights::{Preprocess, StateDict, TensorData};
 
 use crate::NetConfig;
 use efficientnet::{Blocks, Form};
@@ -180,6 +181,17 @@ pub fn load(params: &Params, given: &StateDict, head: Head) -> Result<Loaded, Pu
 }
 
 impl NetConfig {
+    /// Writes into a header which network this is, as [`in_form_of`](Self::in_form_of) reads it:
+    /// its [name in timm](Self::timm_name), if it has one, and an EfficientNet's padding and batch
+    /// norm's eps where they are not those of that name.
+    pub fn set_meta(&self, meta: &mut Meta) {
+        let Some(name) = self.timm_name() else { return };
+        if let Self::EfficientNet(config) = self {
+            Form::set_meta(config, &name, meta);
+        }
+        meta.insert(meta::ARCHITECTURE.to_owned(), name);
+    }
+
     /// The same in the form that these weights were trained in, where names of tensors or the
     /// header tell it: an EfficientNet with its padding and batch norm's eps (timm's
     /// `efficientnet_*` and torchvision's are padded on every side, the others as in TensorFlow), a

@@ -60,8 +60,9 @@ pub fn url_elsewhere(address: SocketAddr) -> Option<String> {
 /// What helps where an address cannot be listened on, by the options of the programs that serve.
 pub fn way_out(fault: &io::Error) -> &'static str {
     match fault.kind() {
-        io::ErrorKind::AddrNotAvailable => "choose an address of this machine with --listen",
-        _ => "choose another with --port",
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => "choose another with --port",
+        // Also of an address of IPv6 where the machine has none.
+        _ => "choose an address of this machine with --listen",
     }
 }
 
@@ -220,6 +221,9 @@ mod tests {
     fn the_way_out_is_the_option_that_is_at_fault() {
         let told = |kind: io::ErrorKind| way_out(&kind.into());
         assert!(told(io::ErrorKind::AddrNotAvailable).ends_with("--listen"));
-        assert!(told(io::ErrorKind::AddrInUse).ends_with("--port"));
+        assert!(told(io::ErrorKind::Unsupported).ends_with("--listen"));
+        for kind in [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied] {
+            assert!(told(kind).ends_with("--port"));
+        }
     }
 }

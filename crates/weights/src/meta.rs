@@ -4,6 +4,8 @@
 //! | key | meaning |
 //! |---|---|
 //! | `architecture` | the net by its name in timm, as `tf_efficientnet_lite0` |
+//! | `symmetric_padding` | where the padding is not that of the net's name: `true` for half the kernel on every side, `false` for TensorFlow's |
+//! | `bn_eps` | where it is not that of the net's name: what batch norm adds to variances, as `0.001` |
 //! | `preprocess` | what an image needs, a [`Preprocess`] as JSON: `{"size":224,"crop":0.875,"interpolation":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}`, with `"squash":true` where images are brought to a square whatever their shape |
 //! | `classes` | the names of the classes in the order of the logits, a JSON list of texts |
 //! | `dataset` | what the weights were trained on, as `imagenet-1k` |
@@ -19,6 +21,10 @@ use crate::Preprocess;
 
 /// The net by its name in timm.
 pub const ARCHITECTURE: &str = "architecture";
+/// Whether the net pads on every side, where its name says otherwise.
+pub const SYMMETRIC_PADDING: &str = "symmetric_padding";
+/// What batch norm adds to variances, where the net's name says otherwise.
+pub const BN_EPS: &str = "bn_eps";
 /// What an image needs, a [`Preprocess`] as JSON.
 pub const PREPROCESS: &str = "preprocess";
 /// The names of the classes, a JSON list.

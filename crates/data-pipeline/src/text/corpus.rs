@@ -204,13 +204,14 @@ impl Documents {
         if ends_with(path, &["jsonl", "ndjson"]) {
             return Ok(Open::Json(lines()?));
         }
-        let start = |lines: &[u8]| {
-            std::fs::File::open(path).is_ok_and(|mut file| {
-                let mut bytes = [0; 4];
-                std::io::Read::read_exact(&mut file, &mut bytes).is_ok() && bytes == *lines
-            })
+        // What is read from a pipe to look at it is gone for who reads the texts.
+        let starts_with = |start: &[u8; 4]| {
+            let mut bytes = [0; 4];
+            let file = path.is_file().then(|| std::fs::File::open(path).ok()).flatten();
+            file.is_some_and(|mut file| std::io::Read::read_exact(&mut file, &mut bytes).is_ok())
+                && bytes == *start
         };
-        if start(b"PAR1") {
+        if starts_with(b"PAR1") {
             return Ok(Open::Parquet(Columns::open(path, &[&self.options.field])?));
         }
         Ok(Open::Text(lines()?))

@@ -1,6 +1,7 @@
 //! One's own texts: tables with one or two columns of texts and one of labels, and files of running
 //! text.
 
+mod parts;
 mod usual;
 
 use super::class_names::class_by_name;
@@ -10,7 +11,6 @@ use super::read::{OnBadInput, Tally, files};
 use super::table::{self, Row, bad};
 use super::task::{Example, Target, TextSet};
 use super::texts::Texts;
-use crate::dataset::folder::beside_labels::{is_of_parts, refuse_parts};
 use crate::dataset::folder::set::sorted;
 use crate::endings::ends_with;
 use crate::error::DataError;
@@ -116,6 +116,18 @@ impl From<Option<String>> for Column {
     }
 }
 
+/// What a table has of the columns that are read.
+struct OfTable {
+    /// The name of the column of texts.
+    text: String,
+    /// That of the column of second texts, where rows are pairs.
+    pair: Option<String>,
+    /// That of the column of labels, where these are read.
+    label: Option<String>,
+    /// Their cells, in this order.
+    rows: Vec<Row>,
+}
+
 /// Classes that an error lists at most.
 const SHOWN: usize = 20;
 
@@ -189,10 +201,9 @@ impl OwnTexts {
                 })?;
                 continue;
             }
-            let (text, pair, table) = self.table(path, &mut tally, &mut notes)?;
-            if self.label.is_some() {
-                notes.extend(self.parts(path)?);
-            }
+            let read = self.table(path, &mut tally, &mut notes)?;
+            notes.extend(self.parts(path, &read)?);
+            let OfTable { text, pair, rows: table, .. } = read;
             for row in table {
                 let mut cells = row.cells.into_iter();
                 let a = cells.next().flatten().unwrap_or_default();
@@ -247,33 +258,14 @@ impl OwnTexts {
         Ok(TextSet::new(name, examples, classes)?.noted(notes))
     }
 
-    /// Notes on columns that say of which part of the data a row is and are not read. Fails if by
-    /// one of them the rows are of several parts.
-    fn parts(&self, path: &Path) -> Result<Vec<String>, DataError> {
-        let mut notes = Vec::new();
-        let read =
-            [self.text.name(), self.pair.as_deref(), self.label.as_ref().and_then(Column::name)];
-        // The table was read before: what is wrong with it was told or passed over.
-        let columns = table::names(path, self.on_bad).unwrap_or_default();
-        let is_unread =
-            |column: &&String| is_of_parts(column) && !read.contains(&Some(column.as_str()));
-        for column in columns.iter().filter(is_unread) {
-            let rows = table::read(path, &[column.as_str()], self.on_bad, &mut Tally::default());
-            let cells = rows.unwrap_or_default().into_iter().flat_map(|row| row.cells).flatten();
-            let values: BTreeSet<String> = cells.map(|cell| cell.trim().to_owned()).collect();
-            notes.extend(refuse_parts(path, column, values.iter().map(String::as_str))?);
-        }
-        Ok(notes)
-    }
-
-    /// The names of the column of texts and of that of second ones, and the rows of a table. What
-    /// should be known of the columns goes to `notes`.
+    /// The rows of a table, and the columns that they are of. What should be known of the columns
+    /// goes to `notes`.
     fn table(
         &self,
         path: &Path,
         tally: &mut Tally,
         notes: &mut Vec<String>,
-    ) -> Result<(String, Option<String>, Vec<Row>), DataError> {
+    ) -> Result<OfTable, DataError> {
         let read = |text: &str, pair: Option<&str>, label: Option<&str>, tally: &mut Tally| {
             let wanted: Vec<&str> = std::iter::once(text).chain(pair).chain(label).collect();
             table::read(path, &wanted, self.on_bad, tally)
@@ -288,14 +280,16 @@ impl OwnTexts {
         let Some(text) = self.text.name() else {
             let text = usual::needed_texts(path, &columns()?)?;
             let rows = read(&text, pair, label, tally)?;
-            return Ok((text, self.pair.clone(), rows));
+            let label = label.map(str::to_owned);
+            return Ok(OfTable { text, pair: self.pair.clone(), label, rows });
         };
         let mut of_file = Tally::default();
         let error = match read(text, pair, label, &mut of_file) {
             Ok(rows) => {
                 tally.files += of_file.files;
                 tally.add_lines(&of_file);
-                return Ok((text.to_owned(), self.pair.clone(), rows));
+                let (text, label) = (text.to_owned(), label.map(str::to_owned));
+                return Ok(OfTable { text, pair: self.pair.clone(), label, rows });
             }
             Err(error @ DataError::Column { .. }) => error,
             Err(error) => return Err(error),
@@ -331,8 +325,9 @@ impl OwnTexts {
             notes.push(format!("no column `{label}` in {place}: labels are those of `{other}`"));
         }
         let (text, pair) = other_texts.unwrap_or_else(|| (text.to_owned(), self.pair.clone()));
-        let rows = read(&text, pair.as_deref(), other_label.as_deref().or(label), tally)?;
-        Ok((text, pair, rows))
+        let label = other_label.or(label.map(str::to_owned));
+        let rows = read(&text, pair.as_deref(), label.as_deref(), tally)?;
+        Ok(OfTable { text, pair, label, rows })
     }
 
     fn running(

@@ -40,8 +40,8 @@ fn rows_of_several_parts_are_refused() {
     ];
     for (header, cells) in refused {
         let error = open(dir.path(), "a.csv", &table(header, cells)).unwrap_err();
-        assert!(error.contains("is not read, and by it the rows are of several parts"), "{error}");
-        assert!(error.contains("--labeled, --validation and --test"), "{error}");
+        assert!(error.contains("is not read, and by it the labelled rows are of"), "{error}");
+        assert!(error.contains("--labeled or --text, --validation and --test"), "{error}");
     }
     let rows: String = ["train", "test"]
         .iter()
@@ -52,6 +52,20 @@ fn rows_of_several_parts_are_refused() {
         .collect();
     let error = open(dir.path(), "a.jsonl", &rows).unwrap_err();
     assert!(error.contains("the column `split` is not read"), "{error}");
+    // Rows without a label are of no part: this is how tables of few labels are published.
+    let few = ["a,train", "b,train", ",unlabeled", "none,test"];
+    let options = FolderOptions { no_label: vec!["none".to_owned()], ..FolderOptions::default() };
+    std::fs::write(dir.path().join("b.csv"), table("label,split", few)).unwrap();
+    let set = FolderSet::open(&dir.path().join("b.csv"), &options).unwrap();
+    assert_eq!((set.len(), notes(set)), (4, String::new()));
+    let learned = ["a,labeled", "b,labeled", "a,unlabeled", "b,unlabeled"];
+    let noted = notes(open(dir.path(), "b.csv", &table("label,split", learned)).unwrap());
+    assert!(noted.contains("labelled rows of all its values count"), "{noted}");
+    // Where classes are given, nothing is learned.
+    let classes = Some(["a", "b"].map(str::to_owned).to_vec());
+    let options = FolderOptions { classes, ..FolderOptions::default() };
+    let noted = notes(FolderSet::open(&dir.path().join("a.csv"), &options).unwrap());
+    assert!(noted.contains("are measured on, `False`, `True`"), "{noted}");
     // One part alone, and what need not be a part.
     let one =
         open(dir.path(), "a.csv", &table("label,split", ["a,test", "b,test", "a,test", "b,test"]));
@@ -76,6 +90,13 @@ fn tables_of_texts_are_refused_likewise() {
     let error = read("fine,a,train\ndull,b,train\nwarm,a,test\n").unwrap_err();
     assert!(error.contains("the column `split` is not read"), "{error}");
     assert!(read("fine,a,train\ndull,b,train\n").is_ok());
+    let few = read("fine,a,train\ndull,b,train\nwarm,,unlabeled\nwet,,test\n").unwrap();
+    assert_eq!((few.len(), few.notes().join("")), (4, String::new()));
+    let classes = Some(["a", "b"].map(str::to_owned).to_vec());
+    let measured = OwnTexts { classes, ..own.clone() };
+    std::fs::write(&path, "text,label,split\nfine,a,train\nwarm,a,test\n").unwrap();
+    let noted = measured.read(std::slice::from_ref(&path)).unwrap().notes().join("");
+    assert!(noted.contains("are measured on, `test`, `train`"), "{noted}");
     // Without labels there is nothing that a test row would tell.
     let unlabelled = OwnTexts { label: None, ..own.clone() };
     std::fs::write(&path, "text,label,split\nfine,a,train\nwarm,a,test\n").unwrap();
@@ -125,6 +146,14 @@ fn several_labels_in_a_cell_and_numbers_to_be_predicted_are_no_classes() {
         4
     );
     assert!(open(dir.path(), "a.csv", &table("label", ["0.0", "1.0", "0.0", "1.0"])).is_ok());
+    // A list of one label is that label, an empty one none; of a few numbers each may be a class.
+    let lists = ["['a']", "[]", "\"[\"\"b\"\"]\"", "a"];
+    let set = open(dir.path(), "a.csv", &table("label", lists)).unwrap();
+    assert_eq!(set.classes(), ["a", "b"]);
+    assert_eq!([0, 1, 2, 3].map(|i| set.label(i)), [Some(0), None, Some(1), Some(0)]);
+    let stars = open(dir.path(), "a.csv", &table("label", ["0.5", "1.0", "0.5", "1.0"])).unwrap();
+    assert_eq!(stars.classes(), ["0.5", "1.0"]);
+    assert!(notes(stars).contains("are numbers, as 0.5, and taken for names of 2 classes"));
     let cases = [
         (["A|B", "A", "B", "A"], "1 label reads as several labels in one cell"),
         (["A;B", "B;C", "A ; C", "A"], "3 labels read as several labels in one cell"),
@@ -175,7 +204,18 @@ fn paths_of_another_machine_are_found_by_how_they_end() {
     // Two paths with one end are not one picture; what is nowhere is refused with what helps.
     let rows = "/a/images/1.png,0\n/b/images/1.png,1\n/a/images/2.png,1\n";
     let error = open(dir.path(), "a.csv", &format!("file,label\n{rows}")).unwrap_err();
-    assert!(error.contains("1 of 3 files are not there, /b/images/1.png"), "{error}");
+    assert!(error.contains("2 of 3 files are not there, /a/images/1.png"), "{error}");
+    // The longest end counts, and the name of a file alone says nothing of its folder.
+    let rows = "/x/1.png,1\n/a/images/2.png,1\n";
+    let error = open(dir.path(), "a.csv", &format!("file,label\n{rows}")).unwrap_err();
+    assert!(error.contains("1 of 2 files are not there, /x/1.png"), "{error}");
+    save(dir.path(), "5.png", &picture(4, 4, 5));
+    save(dir.path(), "6.png", &picture(4, 4, 6));
+    for (rows, is_read) in [("/a/5.png,0\n/a/6.png,1\n", true), ("/a/5.png,0\n/b/6.png,1\n", false)]
+    {
+        let read = open(dir.path(), "a.csv", &format!("file,label\n{rows}"));
+        assert_eq!(read.is_ok(), is_read, "{rows}");
+    }
     let rows = "/a/images/8.png,0\n/a/images/9.png,1\n";
     let error = open(dir.path(), "a.csv", &format!("file,label\n{rows}")).unwrap_err();
     assert!(error.contains("take the start that the paths share away"), "{error}");

@@ -305,7 +305,7 @@ fn configurations_go_round_and_say_what_they_cannot() {
         ("position_embedding_type", json!("relative_key"), "relative_key"),
         ("is_decoder", json!(true), "is_decoder"),
         ("problem_type", json!("ranking"), "`problem_type` is \"ranking\""),
-        ("hidden_size", json!(-1), "hidden -1"),
+        ("hidden_size", json!(-1), "hidden: -1 is not in 1 to"),
         ("hidden_size", json!("wide"), "`hidden_size` is \"wide\""),
         ("num_attention_heads", json!(7), "256 is no multiple of 7 heads"),
     ] {

@@ -233,6 +233,13 @@ fn the_methods_count_answers_about_rated_responses_alone() {
         assert!(!said.contains(part), "{said}");
     }
 
+    // Who skipped all took part too.
+    let mut skipped = rating("a/1", "r4", "en-2");
+    skipped.answer = Answer::Skipped { reason: String::new() };
+    study.ratings.push(skipped);
+    let said = Summary::of(&study, &quick()).methods;
+    assert!(said.contains("(4 took part, 5 answers and 2 skips)"), "{said}");
+
     study.ratings[0].human_like = Some(true);
     study.pairs.push(Pair {
         id: "p".into(),
@@ -258,8 +265,8 @@ fn the_methods_count_answers_about_rated_responses_alone() {
     assert!((share - 1.0 / 3.0).abs() < 1e-12, "two halves of three: {share}");
     for part in [
         "; a third question was whether a person could have said it",
-        "Side by side, 3 choices between two systems' responses to the same turns were made: a tie, \
-         whether both are as good or both are bad, counts as half a vote for each.",
+        "Side by side, 3 choices between two systems' responses to the same turns were made by 3 \
+         raters: a tie, whether both are as good or both are bad, counts as half a vote for each.",
     ] {
         assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
     }

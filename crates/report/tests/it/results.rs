@@ -132,7 +132,7 @@ fn seeds_that_all_differ_by_the_same_show_nothing() {
 }
 
 #[test]
-fn an_interval_over_examples_speaks_of_two_trainings_alone() {
+fn an_interval_over_examples_speaks_of_these_trainings_alone() {
     let of = |ci95, examples| {
         let mut result = run(&[60.0], &[80.0]);
         let gain = result.comparisons.remove(0);
@@ -145,9 +145,12 @@ fn an_interval_over_examples_speaks_of_two_trainings_alone() {
     assert_eq!(
         said.sentence,
         "wide is 20.0 points better than plain in test accuracy (95 % interval over 100 \
-         conversations: 11.7 to 27.6): the gain is shown at this level for these two trainings, and \
-         says nothing of others."
+         conversations: 11.7 to 27.6): the gain is shown at this level for these models as they \
+         were trained, and says nothing of other trainings."
     );
+    let same = outcome(&of([20.0, 20.0], 3));
+    assert_eq!(same.claim, Claim::NoVariation);
+    assert!(same.sentence.contains("the same in all 3 conversations, and that"), "{same:?}");
     let table =
         |result: &RunResult| markdown(&Report { result, sections: &[], recipe_toml: "" }).unwrap();
     let text = table(&result);

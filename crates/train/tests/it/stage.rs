@@ -68,8 +68,12 @@ fn final_weights_are_those_of_the_mark_beside_them() {
     fs::write(stage.final_path(), &whole[..whole.len() - 1]).unwrap();
     assert!(read().is_err());
 
-    // Killed after the weights and before the mark.
     fs::write(stage.final_path(), whole).unwrap();
+    fs::write(folder.path().join("done.json"), "{").unwrap();
+    let message = read().unwrap_err().to_string();
+    assert!(message.contains("done.json: "), "{message}");
+
+    // Killed after the weights and before the mark.
     fs::remove_file(folder.path().join("done.json")).unwrap();
     assert!(read().is_ok());
 }

@@ -123,6 +123,16 @@ fn prepare(
         args.out.display()
     );
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    if let Some([one, other]) = differ_by_case(files)
+        && ignores_case(&args.out)?
+    {
+        bail!(
+            "the copies of {one} and {other} would be one file in {}, where upper and lower case \
+             are the same: rename one of the two, or name a folder of another file system; nothing \
+             was written",
+            args.out.display()
+        );
+    }
     // What cannot be read is told of when it is to be changed. Whoever reads a pipe may wait for
     // ever.
     let content = |i: usize| {
@@ -340,6 +350,23 @@ fn one_name_each(files: &[(PathBuf, String)]) -> Result<()> {
     Ok(())
 }
 
+/// Two images the names of whose copies differ in upper and lower case alone.
+fn differ_by_case(files: &[(PathBuf, String)]) -> Option<[&str; 2]> {
+    let mut names = BTreeMap::new();
+    files.iter().find_map(|(_, id)| {
+        let other = names.insert(copy_name(id).to_lowercase(), id.as_str())?;
+        Some([other, id.as_str()])
+    })
+}
+
+/// Whether the file system of a folder ignores upper and lower case in names.
+fn ignores_case(folder: &Path) -> Result<bool> {
+    let at = || format!("cannot write to {}", folder.display());
+    let probe = tempfile::Builder::new().prefix(".case-").tempfile_in(folder).with_context(at)?;
+    let name = probe.path().file_name().context("a name")?.to_string_lossy().to_uppercase();
+    Ok(folder.join(name).exists())
+}
+
 /// Writes those copies of an image that are not there whole; how many, and what was noticed in the
 /// image.
 fn one(
@@ -393,6 +420,20 @@ mod tests {
         assert_eq!(named(&["A.png", "a.png", "a.PNG", "a.jpg", "A.jpg"]), Ok(()));
         let fault = named(&["a.jpg", "a.jpg.png"]).expect_err("one name");
         assert!(fault.contains("of a.jpg and a.jpg.png would both be named a.jpg.png"), "{fault}");
+    }
+
+    #[test]
+    fn names_that_differ_by_case_meet_where_the_file_system_ignores_it() {
+        let named = |names: &[&str]| -> Vec<_> {
+            names.iter().map(|name| (PathBuf::from(name), (*name).to_owned())).collect()
+        };
+        assert_eq!(differ_by_case(&named(&["a.png", "b.png", "a.jpg", "x/a.png"])), None);
+        assert_eq!(differ_by_case(&named(&["a.png", "b.png", "A.PNG"])), Some(["a.png", "A.PNG"]));
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("a"), "").expect("written");
+        let one = dir.path().join("A").exists();
+        assert_eq!(ignores_case(dir.path()).expect("it may be written to"), one);
+        assert_eq!(fs::read_dir(dir.path()).expect("it").count(), 1, "nothing is left");
     }
 
     #[derive(clap::Parser)]

@@ -363,9 +363,9 @@ fn write_report(project: &Project, out: Option<&Path>, names: bool) -> Result<()
     let summary = project.summary(names)?;
     let status = project.status()?;
     let about = format!(
-        "{} of {} votes, {} have all of theirs.{}",
+        "{} of {}, {} complete.{}",
         status.votes,
-        status.wanted,
+        counted(status.wanted, "vote"),
         status.complete(),
         if names == Names::Blind { " Systems have blind names." } else { "" }
     );
@@ -390,9 +390,9 @@ fn status(project: &Project) -> Result<()> {
     let status = project.status()?;
     project.check()?;
     say(&format!(
-        "{} of {} votes, {} have all of theirs; {} skipped, {} too late",
+        "{} of {}, {} complete; {} skipped, {} too late",
         status.votes,
-        status.wanted,
+        counted(status.wanted, "vote"),
         status.complete(),
         status.skipped,
         status.late
@@ -401,7 +401,7 @@ fn status(project: &Project) -> Result<()> {
         "{}, {} of them active in the last five minutes, {} in front of them",
         counted(status.raters, "rater"),
         status.active,
-        counted(status.open, "item")
+        status.in_front()
     ))?;
     if status.chats_wanted > 0 {
         say(&format!("{} of {} conversations", status.chats, status.chats_wanted))?;

@@ -116,12 +116,18 @@ impl Perplexity {
 
     /// The 95 % interval of how much higher the perplexity of a token is than by `other`, over
     /// conversations, which are drawn again, for both networks the same (paired bootstrap,
-    /// percentiles).
-    pub(crate) fn above(&self, other: &Self) -> Result<[f64; 2]> {
+    /// percentiles). `None` of a single conversation, which says nothing of others.
+    ///
+    /// # Errors
+    /// When the two were measured on other conversations, or on none.
+    pub(crate) fn above(&self, other: &Self) -> Result<Option<[f64; 2]>> {
         let (ours, others) = (&self.conversations, &other.conversations);
         let same = ours.len() == others.len()
             && ours.iter().zip(others).all(|(a, b)| (&a.name, a.tokens) == (&b.name, b.tokens));
         ensure!(same && !ours.is_empty(), "two networks were measured on other conversations");
+        if ours.len() == 1 {
+            return Ok(None);
+        }
         let mut differences: Vec<f64> = (0..DRAWS)
             .map(|draw| {
                 let mut rng = Key { seed: 1, epoch: 0, index: draw, view: 0 }.rng();
@@ -138,7 +144,7 @@ impl Perplexity {
             .collect();
         differences.sort_by(f64::total_cmp);
         let at = |share: f64| differences[(share * (DRAWS - 1) as f64).round() as usize];
-        Ok([at(0.025), at(0.975)])
+        Ok(Some([at(0.025), at(0.975)]))
     }
 }
 
@@ -168,11 +174,13 @@ mod tests {
         let noisy: Vec<f64> = (0..60).map(|i| 4.0 + 20.0 * f64::from(i % 3)).collect();
         let better = of(&noisy);
         let worse = of(&noisy.iter().map(|nll| 1.02 * nll).collect::<Vec<_>>());
-        let [low, high] = worse.above(&better).expect("the same conversations");
+        let interval = worse.above(&better).expect("the same conversations");
+        let [low, high] = interval.expect("several conversations");
         let difference = worse.totals().perplexity().expect("tokens")
             - better.totals().perplexity().expect("tokens");
         assert!(0.0 < low && low < difference && difference < high, "{low} {difference} {high}");
-        assert_eq!(better.above(&better).expect("the same"), [0.0, 0.0]);
+        assert_eq!(better.above(&better).expect("the same"), Some([0.0, 0.0]));
         assert!(better.above(&of(&noisy[1..])).is_err());
+        assert_eq!(of(&[4.0]).above(&of(&[2.0])).expect("the same"), None);
     }
 }

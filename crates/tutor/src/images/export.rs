@@ -66,9 +66,7 @@ impl TrainedModel {
         let (net, input, transform) =
             (self.parts().0.clone(), self.input().clone(), self.transform().clone());
         let mut meta = Meta::new();
-        if let Some(name) = net.timm_name() {
-            meta.insert(meta::ARCHITECTURE.to_owned(), name);
-        }
+        net.set_meta(&mut meta);
         meta::set_classes(&mut meta, &input.classes);
         if let Some(preprocess) = self.preprocess() {
             meta::set_preprocess(&mut meta, &preprocess);

@@ -139,7 +139,7 @@ impl Experiment for Finetune {
         let name = self.recipe.task.name();
         Ok(Findings {
             result: summary::result((&self.head, name), run, (&about, notes), &outcomes)?,
-            sections: summary::sections(&outcomes),
+            sections: summary::sections(&run.started.seeds, &outcomes),
         })
     }
 

@@ -27,6 +27,7 @@ use crate::recipe::{edit, row};
 use crate::run::began;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::note::note;
+use crate::run::result::of_first_seed;
 use crate::run::seeds::Run;
 use crate::run::stage::Trained;
 use crate::run::{agreement, files, interrupt, processes};
@@ -190,7 +191,8 @@ impl Experiment for Meena {
         )?;
         sweep::write(run, &outcomes)?;
         let mut sections = section::sections(recipe, &data, &outcomes);
-        sections.extend(sweep::section(&outcomes));
+        let sweep = sweep::section(&outcomes);
+        sections.extend(sweep.map(|section| of_first_seed(section, outcomes.len())));
         let result = summary::result(&self.head, recipe, run, &corpus.about, (&data, &outcomes))?;
         Ok(Findings { result, sections })
     }
@@ -220,7 +222,7 @@ impl Experiment for Meena {
         let weights = StageDir::final_weights(&folder)?;
         let network = Network::new(&recipe.network(), device);
         let loaded = network.params().load(&weights.tensors);
-        loaded.with_context(|| folder.display().to_string())?;
+        loaded.with_context(|| folder.join("final.safetensors").display().to_string())?;
         let tokenizer = DialogTokenizer::open(&vocabulary(run))?;
         let turns = Some(recipe.filters.max_turns);
         let net = network.for_replies();

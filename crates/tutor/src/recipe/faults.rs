@@ -34,6 +34,13 @@ impl Faults {
         self.0.at_least_one(key, value);
     }
 
+    /// Of a list that needs an entry.
+    pub(crate) fn filled<T>(&mut self, key: &str, list: &[T]) {
+        if list.is_empty() {
+            self.add(key, "is empty; it needs at least one entry");
+        }
+    }
+
     pub(crate) fn policy(&mut self, key: &str, policy: &Policy) {
         self.of(key, policy.check());
     }

@@ -80,7 +80,8 @@ impl RunFolder {
                 let same =
                     same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
                 if same && !dir.join(RESULT).exists() {
-                    let taken = lock(&dir).and_then(|lock| can_write(&dir).map(|()| lock));
+                    // First, so that a run of another user that goes on does not stop this one.
+                    let taken = can_write(&dir).and_then(|()| lock(&dir));
                     match taken {
                         Err(error) if is_denied(&error) => {
                             denied.get_or_insert(dir);

@@ -5,14 +5,14 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::{Result, bail};
 
-/// How libtorch's messages of full memory are known, on a GPU and on the CPU.
-/// cuBLAS and cuDNN have words of their own: the latter finds no algorithm whose buffers fit.
-const SIGNS: [&str; 4] = [
-    "out of memory",
-    "can't allocate memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "unable to find an engine to execute this computation",
-];
+/// What cuDNN says where no algorithm's buffers fit in memory, and also where it has none for the
+/// precision on this GPU.
+const NO_ENGINE: &str = "unable to find an engine to execute this computation";
+
+/// How libtorch's messages of full memory are known, on a GPU and on the CPU. cuBLAS and cuDNN have
+/// words of their own.
+const SIGNS: [&str; 4] =
+    ["out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", NO_ENGINE];
 
 /// What a panic says, if it says something.
 pub(crate) fn text(panic: &(dyn Any + Send)) -> Option<&str> {
@@ -20,13 +20,19 @@ pub(crate) fn text(panic: &(dyn Any + Send)) -> Option<&str> {
     text.or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
+/// The first line of what a panic says, without the frames of libtorch's stack. Line breaks of its
+/// errors are two characters, for they are printed as Rust writes a string.
+pub(crate) fn first_line(text: &str) -> &str {
+    let ends = ["\n", "\\n", "Exception raised from "].map(|end| text.find(end));
+    &text[..ends.into_iter().flatten().min().unwrap_or(text.len())]
+}
+
 /// What libtorch says, if a panic is about memory: the sentence that has the sign, and the next.
 fn told(panic: &(dyn Any + Send)) -> Option<String> {
     let text = text(panic)?;
     let sign = SIGNS.iter().find_map(|sign| text.find(sign))?;
     let start = text[..sign].rfind(['"', '[', '\n']).map_or(0, |at| at + 1);
-    let rest = text[start..].lines().next().unwrap_or_default();
-    let sentences: Vec<&str> = rest.split(". ").take(2).collect();
+    let sentences: Vec<&str> = first_line(&text[start..]).split(". ").take(2).collect();
     Some(sentences.join(". ").trim_end_matches(['.', '"', ')', ' ']).to_owned())
 }
 
@@ -46,6 +52,11 @@ pub(crate) fn guarded<T>(batch: usize, train: impl FnOnce() -> Result<T>) -> Res
     match catch_unwind(AssertUnwindSafe(train)) {
         Ok(trained) => trained,
         Err(panic) => match told(panic.as_ref()) {
+            Some(told) if told.contains(NO_ENGINE) => bail!(
+                "memory may be full with train.batch {batch}, or this GPU cannot compute this \
+                 precision: {told}. Try --set train.batch={} or float32. Checkpoints are kept",
+                (batch / 2).max(1)
+            ),
             Some(told) => bail!(
                 "memory is full with train.batch {batch}: {told}. Try --set train.batch={}; if it \
                  happened while measuring, evaluate.batch. Checkpoints are kept",
@@ -61,6 +72,10 @@ pub(crate) fn told_when_full(command: impl FnOnce() -> Result<()>) -> Result<()>
     match catch_unwind(AssertUnwindSafe(command)) {
         Ok(result) => result,
         Err(panic) => match told(panic.as_ref()) {
+            Some(told) if told.contains(NO_ENGINE) => bail!(
+                "memory may be full, or this GPU cannot compute this precision: {told}. Try a \
+                 smaller batch or float32"
+            ),
             Some(told) => bail!(
                 "memory is full: {told}. Give it less at once: a smaller batch or network, or \
                  bfloat16, which takes half"
@@ -96,14 +111,22 @@ mod tests {
 
     #[test]
     fn what_cudas_libraries_say_is_known() {
-        for text in [
-            "Torch(\"CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
-            "Torch(\"GET was unable to find an engine to execute this computation",
-        ] {
+        let stack =
+            "\\nException raised from create at Handle.cpp:58 (first call):\\nframe #0: c10";
+        let full =
+            "Torch(\"CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`";
+        let engine = "Torch(\"GET was unable to find an engine to execute this computation";
+        let [full, engine] = [full, engine].map(|text| format!("{text}{stack}"));
+        for (text, start) in [(&full, "memory is full"), (&engine, "memory may be full")] {
             let command = || -> Result<()> { panic!("{text}") };
             let error = told_when_full(command).expect_err("full").to_string();
-            assert!(error.starts_with("memory is full: "), "{error}");
+            assert!(error.starts_with(start) && !error.contains("frame #0"), "{error}");
+            let error = guarded(8, command).expect_err("full").to_string();
+            assert!(error.starts_with(&format!("{start} with train.batch 8")), "{error}");
+            assert!(error.contains("train.batch=4"), "{error}");
         }
+        let error = guarded(8, || -> Result<()> { panic!("{engine}") }).expect_err("full");
+        assert!(error.to_string().contains("or float32"), "{error}");
     }
 
     #[test]

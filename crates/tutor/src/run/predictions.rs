@@ -18,16 +18,21 @@ impl Predictions {
     }
 
     /// The same among those classes alone that some sample has: the others have 0, and the rest sum
-    /// to 1 (where all of them are 0, they stay so).
+    /// to 1 (where all of them are 0, they are equal).
     pub(crate) fn among_those_of(mut self, truth: &[Option<u32>]) -> Self {
         let mut is_there = vec![false; self.classes];
         truth.iter().flatten().for_each(|&class| is_there[class as usize] = true);
+        let equal = 1.0 / is_there.iter().filter(|is_there| **is_there).count().max(1) as f32;
         for row in self.probabilities.chunks_exact_mut(self.classes) {
             let there = || row.iter().zip(&is_there).filter(|(_, is_there)| **is_there);
             let sum: f32 = there().map(|(p, _)| p).sum();
-            let share = if sum > 0.0 { 1.0 / sum } else { 1.0 };
             for (p, is_there) in row.iter_mut().zip(&is_there) {
-                *p = if *is_there { *p * share } else { 0.0 };
+                *p = match (*is_there, sum > 0.0) {
+                    (false, _) => 0.0,
+                    // Not times 1 / sum, which overflows for the smallest sums.
+                    (true, true) => *p / sum,
+                    (true, false) => equal,
+                };
             }
         }
         self
@@ -113,6 +118,16 @@ mod tests {
         // Each sample has a bin of its own: |.9-1| + |.8-1| + |.7-0| + |.6-1| over 4.
         let error = p.calibration_error(&[Some(0), Some(1), Some(0), Some(0), None]);
         assert!((error - 35.0).abs() < 1e-4, "{error}");
+    }
+
+    #[test]
+    fn among_the_classes_that_are_there_probabilities_sum_to_one() {
+        // The last two rows: a sum whose reciprocal overflows, and none.
+        let tiny = f32::from_bits(1);
+        let p = vec![0.25, 0.5, 0.25, tiny, 1.0, tiny, 0.0, 1.0, 0.0];
+        let p = Predictions::new(3, p).expect("numbers");
+        let p = p.among_those_of(&[Some(0), Some(2), None]);
+        assert!(p.rows().all(|row| *row == [0.5, 0.0, 0.5]), "{p:?}");
     }
 
     #[test]

@@ -247,7 +247,12 @@ fn with_few_steps_the_labels_alone_are_kept() {
     let net = ["--test", "scored", "--net", "efficientnet_lite0"];
     let plan = run(dir, &[&["check"], &fit(&net)[..]].concat());
     assert!(plan.contains("freeze = 0") && !plan.contains("probability"), "{plan}");
+    assert!(!plan.contains("symmetric_padding"), "no weights ask for it: {plan}");
     fs::write(dir.join("recipe.toml"), plan).expect("written");
+    // A fault has the name by which `--set` mends it.
+    let threshold = "candidates.0.method.threshold";
+    let told = refused(dir, &["run", "recipe.toml", "--set", &format!("{threshold}=2")]);
+    assert!(told.contains(threshold), "{told}");
     // More steps than there can be on any machine.
     let steps = ["run", "recipe.toml", "--set", "trial.steps=9000"];
     let folder = run_folder(dir, &run(dir, &steps));

@@ -336,10 +336,10 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
     }
     let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
-    assert!(said.contains("none.sample.candidates"), "{said}");
+    assert!(said.contains("replies.variants.0.candidates: "), "{said}");
     let set = ["--set", "replies.variants=[{ name = 'both', beam = 2, candidates = 3 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
-    assert!(said.contains("both.beam: a beam search draws nothing"), "{said}");
+    assert!(said.contains("replies.variants.0.beam: a beam search draws nothing"), "{said}");
 }
 
 /// A folder like that of a published GPT-2: random weights, bytes as tokens.

@@ -110,11 +110,12 @@ fn paraphrases_have_the_same_bytes_however_they_are_made() {
     // In several threads.
     run(at, &with(&["threads", "--threads", "3"]));
     assert!(fs::read(store_of(at, "threads")).expect("the file") == whole);
-    // By several processes, one of them stopped when it had made a batch; its part comes last.
-    killed(at, &with(&["parts", "--shard", "2/2"]), "parts", &[".parts/batch-000001.jsonl"]);
-    let said = run(at, &with(&["parts", "--shard", "1/2"]));
-    assert!(said.contains("part 1 of 2 is made") || said.contains("12 paraphrases"), "{said}");
-    let last = call(at, &with(&["parts", "--shard", "2/2"]));
+    // By several processes, one of them stopped when it had made the first of its two batches; its
+    // part comes last.
+    killed(at, &with(&["parts", "--shard", "1/2"]), "parts", &[".parts/batch-000000.jsonl"]);
+    let said = run(at, &with(&["parts", "--shard", "2/2"]));
+    assert!(said.contains("part 2 of 2 is made") || said.contains("12 paraphrases"), "{said}");
+    let last = call(at, &with(&["parts", "--shard", "1/2"]));
     assert!(last.out.contains("12 paraphrases"), "{}", last.out);
     let cut = |said: &str| -> u64 {
         let line = said.lines().find(|line| line.ends_with("cut at its length")).expect(said);

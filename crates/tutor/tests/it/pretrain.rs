@@ -131,7 +131,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     corpus(dir);
     let ends = |out: &'static str| pretrain(&["--steps", "60", "--out", out]);
     let whole = run_folder(dir, &run(dir, &ends("whole")));
-    // The third checkpoint is one of those between step 30 and 39.
+    // The third time it is killed at a checkpoint between step 30 and 39.
     let files =
         ["text/vocabulary/tokenizer.json", "checkpoints/step-0", "checkpoints/step-0000003"];
     killed(dir, &ends("broken"), "broken", &files);

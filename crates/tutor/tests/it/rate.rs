@@ -62,7 +62,7 @@ fn a_study_from_its_file_to_its_report() {
     let dir = dir.path();
     rated(dir);
     let said = run(dir, &["rate", "status", "study.db"]);
-    assert!(said.contains("18 of 18 votes, 6 of 6 items have all of theirs"), "{said}");
+    assert!(said.contains("18 of 18 votes, 6 of 6 items complete"), "{said}");
 
     // The same file again adds nothing; what a fourth rater says is kept and not counted.
     let said = run(dir, &["rate", "import", "study.db", "--from", "doccano", "ada.jsonl"]);
@@ -412,7 +412,7 @@ fn what_cannot_be_is_named_and_leaves_nothing_behind() {
     let first = json!({ "item": "new", "context": ["b"], "response": "d" }).to_string();
     write("two.jsonl", format!("{first}\n{other}\n").as_bytes());
     refused(dir, &["rate", "import", "study.db", "two.jsonl", "--system", "x"]);
-    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 of 1 items"));
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 of 1 item complete"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use torch::Device;
 use torch::precision::Precision;
@@ -49,14 +49,20 @@ pub(crate) fn refused(dir: &Path, arguments: &[&str]) -> String {
 
 /// Starts the program, which writes into the folder `out`, again and again, and kills it each time
 /// as soon as it has written a file whose path contains the next of `files`. It has not come to its
-/// end then.
+/// end then. Gives up after some minutes without the file.
 pub(crate) fn killed(dir: &Path, arguments: &[&str], out: &str, files: &[impl AsRef<str>]) {
     let out = dir.join(out);
     for file in files.iter().map(AsRef::as_ref) {
+        assert!(!has(&out, file), "{file} is there before it is started");
+        let started = Instant::now();
         let child = command(dir, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("started");
         while !has(&out, file) {
             assert!(child.try_wait().expect("known").is_none(), "it ended without {file}");
+            if started.elapsed() > Duration::from_secs(300) {
+                child.kill().expect("killed");
+                panic!("no {file} after five minutes");
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         child.kill().expect("killed");

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use weights::StateDict;
 use weights::matching::{Scheme, Target};
-use weights::{StateDict, meta};
+use weights::meta::{self, Meta};
 
 use crate::NetConfig;
 use crate::efficientnet::{EfficientNetConfig, Variant};
@@ -268,9 +269,36 @@ impl Form {
         Self { symmetric_padding, bn_eps }
     }
 
-    /// That of weights, by whose names their tensors have or, where these are timm's, by the name
-    /// of the net in the header. `None` where neither tells.
+    /// Writes the form of a net into a header that has this name of it, where that says another.
+    pub(super) fn set_meta(config: &EfficientNetConfig, name: &str, meta: &mut Meta) {
+        let own = Self::of(config);
+        if NetConfig::by_name(name).is_some_and(|net| Self::of_net(&net) == Some(own)) {
+            return;
+        }
+        meta.insert(meta::SYMMETRIC_PADDING.to_owned(), own.symmetric_padding.to_string());
+        meta.insert(meta::BN_EPS.to_owned(), own.bn_eps.to_string());
+    }
+
+    /// That which a header has beside the name of the net.
+    fn of_meta(meta: &Meta) -> Option<Self> {
+        let symmetric_padding = meta.get(meta::SYMMETRIC_PADDING)?.parse().ok()?;
+        let bn_eps = meta.get(meta::BN_EPS)?.parse().ok()?;
+        (bn_eps > 0.0 && f64::is_finite(bn_eps)).then_some(Self { symmetric_padding, bn_eps })
+    }
+
+    fn of_net(net: &NetConfig) -> Option<Self> {
+        match net {
+            NetConfig::EfficientNet(config) => Some(Self::of(config)),
+            _ => None,
+        }
+    }
+
+    /// That of weights, by what the header says of it, else by whose names their tensors have or,
+    /// where these are timm's, by the name of the net in the header. `None` where nothing tells.
     pub(super) fn of_weights(given: &StateDict, variant: Variant) -> Option<Self> {
+        if let Some(said) = Self::of_meta(&given.meta) {
+            return Some(said);
+        }
         let has = |part: &str| given.tensors.keys().any(|name| name.contains(part));
         if has("features.1.0.block.") {
             // torchvision/models/efficientnet.py: B5 to B7 have TensorFlow's eps.
@@ -281,10 +309,7 @@ impl Form {
         if has("_blocks.0._depthwise_conv") || has("blocks.0.depthwise_conv.depthwise_conv") {
             return Some(Self::of(&EfficientNetConfig::new(variant)));
         }
-        match NetConfig::by_name(given.meta.get(meta::ARCHITECTURE)?)? {
-            NetConfig::EfficientNet(said) => Some(Self::of(&said)),
-            _ => None,
-        }
+        Self::of_net(&NetConfig::by_name(given.meta.get(meta::ARCHITECTURE)?)?)
     }
 
     /// The same net in this form.

@@ -165,6 +165,24 @@ fn an_efficientnet_has_the_form_of_the_code_base_that_trained_its_weights() {
     }
     assert_eq!(narrow().in_form_of(&own), narrow());
     assert_eq!(narrow().caveat(&own), None);
+    // What is exported says its form: by a name of timm's, and beside it where that says another.
+    for (symmetric_padding, bn_eps, name, keys) in [
+        (false, 1e-3, "tf_efficientnet_b5", 1),
+        (true, 1e-5, "efficientnet_b5", 1),
+        (true, 1e-3, "efficientnet_b5", 3),
+        (false, 1e-5, "tf_efficientnet_b5", 3),
+    ] {
+        let net = EfficientNetConfig {
+            symmetric_padding,
+            bn_eps,
+            ..EfficientNetConfig::new(Variant::B5)
+        };
+        let net = NetConfig::from(net);
+        let mut given = own.clone();
+        net.set_meta(&mut given.meta);
+        assert_eq!((given.meta[meta::ARCHITECTURE].as_str(), given.meta.len()), (name, keys));
+        assert_eq!(NetConfig::by_name(name).unwrap().in_form_of(&given), net);
+    }
     let given = theirs(&own, &names["torchvision-efficientnet"]);
     let caveat = narrow().caveat(&given).unwrap();
     assert!(caveat.contains("symmetric_padding = true and bn_eps = 1e-5"), "{caveat}");

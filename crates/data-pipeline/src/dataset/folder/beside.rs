@@ -1,7 +1,7 @@
 //! A table beside class folders, which may have the labels in their place.
 
 use super::layout::first_part;
-use super::places::Places;
+use super::places::{At, Places};
 use super::set::FolderOptions;
 use super::{listing, table};
 use crate::error::DataError;
@@ -40,10 +40,13 @@ pub(super) fn look(
     let mut of_folders: HashMap<String, (String, String)> = HashMap::new();
     let mut of_labels: HashMap<String, (String, String)> = HashMap::new();
     for row in rows {
-        let Ok(at) = places.find(&row.file) else { continue };
+        let at = match places.find(&row.file) {
+            Ok(At::End(..)) | Err(_) => continue,
+            Ok(at) => at,
+        };
         is_there = true;
         let Some(label) = row.label.filter(|label| options.is_label(label)) else { continue };
-        let id = listing::id(&at.path(), dir);
+        let id = listing::id(at.path(), dir);
         let (folder, form) = (first_part(&id).to_owned(), listing::form(&label));
         let this = (id, label);
         let of_folder = of_folders.entry(folder.clone()).or_insert_with(|| this.clone());

@@ -1,6 +1,7 @@
 //! Columns of a table beside that of the labels: those that may be meant in its place, and those
 //! that are not read although they say what a row is good for.
 
+use super::set::FolderOptions;
 use super::{layout, listing};
 use crate::error::DataError;
 use std::collections::BTreeMap;
@@ -17,32 +18,50 @@ pub(crate) fn is_of_parts(column: &str) -> bool {
     PARTS.contains(&&*column.trim().to_lowercase())
 }
 
-/// Refuses a table whose rows are of several parts by a column that is not read: its test rows
-/// would be learned from. A note where the values, as those of folds, do not say so much.
+/// Refuses a table whose labelled rows are of several parts by a column that is not read, if they
+/// are `learned` from: test rows would be among them. A note where they are measured on, and where
+/// the values, as those of folds, do not say so much. `values`: each one that labelled rows have.
 pub(crate) fn refuse_parts<'a>(
     path: &Path,
     column: &str,
     values: impl IntoIterator<Item = &'a str>,
+    learned: bool,
 ) -> Result<Option<String>, DataError> {
     let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
     if values.len() < 2 {
         return Ok(None);
     }
-    let is_flag = column.trim().eq_ignore_ascii_case("is_valid");
     let shown = layout::ticked(values.iter().copied());
-    if is_flag || values.iter().any(|value| listing::is_part(value)) {
+    if !learned {
+        return Ok(Some(format!(
+            "the column `{column}` of {} is not read: labelled rows of all its values are measured \
+             on, {shown}; if they are parts of the data, name a table of the part that is meant",
+            path.display()
+        )));
+    }
+    let is_flag = column.trim().eq_ignore_ascii_case("is_valid");
+    // Rows of these two are both learned from.
+    let is = |value: &str, names: [&str; 2]| names.contains(&&*value.to_lowercase());
+    let is_labelled = |value: &str| is(value, ["labeled", "labelled"]);
+    let is_unlabelled = |value: &str| is(value, ["unlabeled", "unlabelled"]);
+    let mut parts = values.iter().filter(|value| !is_unlabelled(value));
+    let is_part = |value: &&str| listing::is_part(value) && !is_labelled(value);
+    if is_flag || parts.clone().count() > 1 && parts.any(is_part) {
         return Err(DataError::Missing {
             path: path.to_path_buf(),
             fault: format!(
-                "the column `{column}` is not read, and by it the rows are of several parts: \
-                 {shown}"
+                "the column `{column}` is not read, and by it the labelled rows are of several \
+                 parts: {shown}"
             ),
-            way_out: "make a table of each part, for --labeled, --validation and --test",
+            way_out: "make a table of each part, for --labeled or --text, --validation and --test, \
+                      and of rows without labels for --unlabeled; rename the column if it says \
+                      something else",
         });
     }
     Ok(Some(format!(
-        "the column `{column}` of {} is not read: rows of all its values count, {shown}; if they \
-         are parts of the data, make a table of each for --labeled, --validation and --test",
+        "the column `{column}` of {} is not read: labelled rows of all its values count, {shown}; \
+         if they are parts of the data, make a table of each, for --labeled or --text, --validation \
+         and --test",
         path.display()
     )))
 }
@@ -56,8 +75,8 @@ pub(super) struct Beside {
     pub(super) others: Vec<String>,
     /// The columns of the first line, where it names them.
     pub(super) columns: Vec<String>,
-    /// The columns of parts and groups, each with its values and how many rows have them.
-    pub(super) values: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The columns of parts and groups: how many rows have which value and label, if they have one.
+    pub(super) values: BTreeMap<String, BTreeMap<[String; 2], u64>>,
 }
 
 impl Beside {
@@ -66,25 +85,37 @@ impl Beside {
         is_of_parts(column) || GROUPS.contains(&&*column.trim().to_lowercase())
     }
 
-    /// Counts a value of a column.
-    pub(super) fn count(&mut self, column: &str, value: &str) {
+    /// Counts a value of a column in a row with this label.
+    pub(super) fn count(&mut self, column: &str, value: &str, label: &str) {
         let values = self.values.entry(column.to_owned()).or_default();
-        *values.entry(value.trim().to_owned()).or_default() += 1;
+        *values.entry([value.trim(), label].map(str::to_owned)).or_default() += 1;
     }
 
-    /// What should be known of the columns that are not read, of groups only where labels may be
-    /// held out. Fails if by one of them the rows are of several parts.
-    pub(super) fn notes(&self, table: &Path, held_out: bool) -> Result<Vec<String>, DataError> {
+    /// What should be known of the columns that are not read: of the rows that have a label, and of
+    /// groups only where labels may be held out, as no classes are given. Fails if by one of them
+    /// rows that are learned from are of several parts.
+    pub(super) fn notes(
+        &self,
+        table: &Path,
+        options: &FolderOptions,
+    ) -> Result<Vec<String>, DataError> {
+        // Classes are given for what is measured on.
+        let learned = options.classes.is_none();
         let mut notes = Vec::new();
         if let (Some(label), false) = (&self.label, self.others.is_empty()) {
             notes.push(other_labels(label, &self.others));
         }
-        for (column, values) in &self.values {
+        for (column, counted) in &self.values {
+            let mut values: BTreeMap<&str, u64> = BTreeMap::new();
+            for ([value, label], rows) in counted {
+                if options.is_label(label) {
+                    *values.entry(value).or_default() += rows;
+                }
+            }
+            let is_repeated = |(value, rows): (&&str, &u64)| *rows > 1 && !value.is_empty();
             if is_of_parts(column) {
-                let values = values.keys().map(String::as_str);
-                notes.extend(refuse_parts(table, column, values)?);
-            } else if held_out && values.iter().any(|(value, &rows)| rows > 1 && !value.is_empty())
-            {
+                notes.extend(refuse_parts(table, column, values.into_keys(), learned)?);
+            } else if learned && values.iter().any(is_repeated) {
                 notes.push(format!(
                     "the column `{column}` of {} is not read, and some of its values have several \
                      pictures: labels are held out and intervals taken by picture; give \

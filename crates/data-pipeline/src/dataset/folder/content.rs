@@ -165,7 +165,7 @@ fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Resu
 fn start(path: &Path) -> std::io::Result<Vec<u8>> {
     // A named pipe would block for ever.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("no regular file"));
+        return Err(std::io::Error::other("no regular file: write it to one"));
     }
     let mut bytes = Vec::with_capacity(4096);
     File::open(path)?.take(4096).read_to_end(&mut bytes)?;

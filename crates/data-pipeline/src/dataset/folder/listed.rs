@@ -5,12 +5,13 @@ use super::content::{self, Content, Fault};
 use super::known::Known;
 use super::left_out::Skipped;
 use super::listing::{self, Listed};
-use super::places::{self, At, Places, tidy};
+use super::places::{self, At, Found, Places, settle, tidy};
 use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
 use crate::parallel;
-use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map};
 use std::path::{Path, PathBuf};
 
 /// The images that a table names; with `all`, also those of the folder `root` that it does not
@@ -27,39 +28,31 @@ pub(super) fn open(
     let places = Places::new(&roots);
     let (mut rows, beside) = table::read(table, &places)?;
     for row in &mut rows {
-        row.label = row.label.take().filter(|label| options.is_label(label));
+        let label = row.label.take().and_then(single);
+        row.label = label.filter(|label| options.is_label(label));
     }
     let rows = rows.into_iter().map(|row| (places.find(&row.file), row)).collect();
     let Rows { kept, at, mut notes } = once_each(table, rows, options.labeled)?;
     let (mut found, mut absent) = (Vec::new(), Vec::new());
     let (mut moved, mut by_end) = (Vec::new(), Vec::new());
-    let mut taken: HashSet<PathBuf> = HashSet::new();
-    taken.extend(at.iter().flatten().filter_map(|at| match at {
-        At::Named(path) => Some(path.clone()),
-        At::Below(_) | At::End(_) => None,
-    }));
-    for (row, at) in kept.iter().zip(at) {
+    for (row, at) in kept.iter().zip(settle(&kept, at)) {
         match at {
             Ok(At::Named(path)) => found.push((row, path)),
-            Ok(At::Below(path)) if taken.insert(path.clone()) => {
+            Ok(At::Below(path)) => {
                 moved.push((row, path.clone()));
                 found.push((row, path));
             }
-            Ok(At::End(path)) if taken.insert(path.clone()) => {
+            Ok(At::End(path, _)) => {
                 by_end.push((row, path.clone()));
                 found.push((row, path));
-            }
-            Ok(At::Below(path) | At::End(path)) => {
-                absent.push((row, format!("; another line names {}", path.display())));
             }
             Err(why) => absent.push((row, why)),
         }
     }
     refuse_many(table, &kept, &absent, &roots, options.on_bad)?;
     if options.labeled {
-        refuse_labels(table, &kept, &beside)?;
-        // Classes are given for what is measured on.
-        notes.extend(beside.notes(table, options.classes.is_none())?);
+        notes.extend(refuse_labels(table, &kept, &beside, options)?);
+        notes.extend(beside.notes(table, options)?);
     }
     let (classes, labels) = classes(table, &found, options)?;
     if let Some((row, path)) = moved.first() {
@@ -147,9 +140,6 @@ struct Rows {
     notes: Vec<String>,
 }
 
-/// Where a file is; what to say where it is not there.
-type Found = Result<At, String>;
-
 /// Each file once, whichever of its names a line has. Fails if a file has two labels.
 fn once_each(table: &Path, rows: Vec<(Found, Row)>, labeled: bool) -> Result<Rows, DataError> {
     let mut first: HashMap<PathBuf, usize> = HashMap::new();
@@ -158,7 +148,7 @@ fn once_each(table: &Path, rows: Vec<(Found, Row)>, labeled: bool) -> Result<Row
     for (at, row) in rows {
         let file = match &at {
             Ok(At::Named(path)) => path.clone(),
-            Ok(At::Below(_) | At::End(_)) | Err(_) => PathBuf::from(tidy(&row.file)),
+            Ok(At::Below(_) | At::End(..)) | Err(_) => PathBuf::from(tidy(&row.file)),
         };
         match first.entry(file) {
             hash_map::Entry::Vacant(entry) => {
@@ -233,36 +223,70 @@ fn refuse_many(
     Err(DataError::Line { path: table.to_path_buf(), line: first.line, fault, way_out })
 }
 
+/// The entries of a label that is a list, as JSON or Python writes it.
+fn entries(label: &str) -> Option<Vec<Value>> {
+    let read = |text: &str| serde_json::from_str(text).ok();
+    read(label).or_else(|| read(&label.replace('\'', "\"")))
+}
+
+/// A label without the list around it, where it is a list of one; none for an empty list.
+fn single(label: String) -> Option<String> {
+    match entries(&label).as_deref() {
+        Some([] | [Value::Null]) => None,
+        Some([Value::String(only)]) => Some(only.trim().to_owned()).filter(|only| !only.is_empty()),
+        Some([only @ (Value::Number(_) | Value::Bool(_))]) => Some(only.to_string()),
+        _ => Some(label),
+    }
+}
+
+/// As many different numbers with a fraction may be classes, such as stars in halves.
+const NUMBERS: usize = 20;
+
 /// Fails if no column is called as one of labels, or if labels are several in one cell or numbers
-/// to be predicted rather than classes.
-fn refuse_labels(table: &Path, rows: &[Row], beside: &Beside) -> Result<(), DataError> {
+/// to be predicted rather than classes. A note where numbers with a fraction are classes: a few,
+/// each of several rows.
+fn refuse_labels(
+    table: &Path,
+    rows: &[Row],
+    beside: &Beside,
+    options: &FolderOptions,
+) -> Result<Option<String>, DataError> {
     let path = table.to_path_buf();
     let labels = || rows.iter().filter_map(|row| Some((row, row.label.as_deref()?)));
     if beside.label.is_none() && !beside.columns.is_empty() && labels().next().is_none() {
         let fault = format!("no column of labels among {}", beside.columns.join(", "));
         return Err(DataError::Line { path, line: 1, fault, way_out: table::NO_LABELS });
     }
-    let is_list = |label: &str| {
-        let is_list = |text: &str| serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok();
-        is_list(label) || is_list(&label.replace('\'', "\""))
-    };
-    if let Some((Row { line, .. }, label)) = labels().find(|(_, label)| is_list(label)) {
+    let mut lists = labels().filter(|(_, label)| entries(label).is_some());
+    if let Some((Row { line, .. }, label)) = lists.next() {
         let (line, fault) = (*line, format!("the label is {label}, several labels of one picture"));
         let way_out = "give each row one label, or use the table for unlabelled images";
         return Err(DataError::Line { path, line, fault, way_out });
+    }
+    // Given classes say which numbers are some.
+    if options.classes.is_some() {
+        return Ok(None);
     }
     let number = |label: &str| label.parse::<f64>().ok().filter(|number| number.is_finite());
     let are_numbers = labels().all(|(_, label)| number(label).is_some());
     let has_fraction =
         |(_, label): &(&Row, &str)| number(label).is_some_and(|number| number.fract() != 0.0);
-    match labels().find(has_fraction) {
-        Some((Row { line, .. }, label)) if are_numbers => {
-            let fault = format!("the label is {label}; labels must be whole numbers or texts");
-            let way_out = "make classes of the numbers, or name them in words, as `2.5 mm`";
-            Err(DataError::Line { path, line: *line, fault, way_out })
-        }
-        _ => Ok(()),
+    let Some((Row { line, .. }, label)) = labels().find(has_fraction).filter(|_| are_numbers)
+    else {
+        return Ok(None);
+    };
+    let mut values: BTreeMap<&str, usize> = BTreeMap::new();
+    labels().for_each(|(_, label)| *values.entry(label).or_default() += 1);
+    if values.len() <= NUMBERS && values.values().all(|&rows| rows > 1) {
+        return Ok(Some(format!(
+            "the labels of {} are numbers, as {label}, and taken for names of {} classes",
+            path.display(),
+            values.len()
+        )));
     }
+    let fault = format!("the label is {label}; labels must be whole numbers or texts");
+    let way_out = "make classes of the numbers, or name them in words, as `2.5 mm`";
+    Err(DataError::Line { path, line: *line, fault, way_out })
 }
 
 /// The class names and the label of each row. Names are sorted, by number if all are whole numbers.
@@ -315,8 +339,10 @@ fn unlisted(
             let roots = [dir, own];
             let places = Places::new(&roots);
             let (rows, _) = table::read(path, &places)?;
-            let place = |row: &Row| places.find(&row.file).ok().map(At::path);
-            known.extend(rows.iter().filter_map(place).map(|path| real(&path)));
+            let ats = rows.iter().filter_map(|row| places.find(&row.file).ok());
+            // What only ends like a name is another file.
+            let ats = ats.filter(|at| !matches!(at, At::End(..)));
+            known.extend(ats.map(|at| real(at.path())));
         } else {
             folders.push(real(path));
         }

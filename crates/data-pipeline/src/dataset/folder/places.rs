@@ -2,8 +2,10 @@
 
 use super::content;
 use super::listing::{self, Listed};
+use super::table::Row;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Where a file was found.
@@ -12,16 +14,62 @@ pub(super) enum At {
     Named(PathBuf),
     /// In a sub-folder that its name does not say, as the only one of this name.
     Below(PathBuf),
-    /// By the end of its name, which is a path from the top that is not there.
-    End(PathBuf),
+    /// By the end of its name, which is a path from the top that is not there, and how many parts
+    /// that end has.
+    End(PathBuf, usize),
 }
 
 impl At {
-    pub(super) fn path(self) -> PathBuf {
+    pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Named(path) | Self::Below(path) | Self::End(path) => path,
+            Self::Named(path) | Self::Below(path) | Self::End(path, _) => path,
         }
     }
+
+    /// How much of a name says so, for comparison.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Named(_) => usize::MAX,
+            Self::Below(_) => 1,
+            Self::End(_, parts) => *parts,
+        }
+    }
+}
+
+/// Where a file is; what to say where it is not there.
+pub(super) type Found = Result<At, String>;
+
+/// Leaves each file to the row that says most of where it is; to none where several say as much.
+/// What the last parts of paths alone say is only taken where these paths are of one folder.
+pub(super) fn settle(rows: &[Row], found: Vec<Found>) -> Vec<Found> {
+    // The weight that counts for each file, and how many rows have it.
+    let mut most: HashMap<PathBuf, (usize, usize)> = HashMap::new();
+    for at in found.iter().flatten() {
+        let most = most.entry(at.path().to_path_buf()).or_default();
+        match at.weight().cmp(&most.0) {
+            Ordering::Greater => *most = (at.weight(), 1),
+            Ordering::Equal => most.1 += 1,
+            Ordering::Less => {}
+        }
+    }
+    let folder = |row: &Row| {
+        let parts = parts_from_top(&row.file).unwrap_or_default();
+        parts.split_last().map(|(_, folder)| folder.to_vec()).unwrap_or_default()
+    };
+    let bare = rows.iter().zip(&found).filter(|(_, at)| matches!(at, Ok(At::End(_, 1))));
+    let are_of_one_folder = bare.map(|(row, _)| folder(row)).collect::<BTreeSet<_>>().len() <= 1;
+    let settled = |at: At| {
+        let place = at.path().display();
+        match (&at, most[at.path()]) {
+            (At::Named(_), _) => Ok(at),
+            (At::End(_, 1), _) if !are_of_one_folder => {
+                Err(format!("; {place} is called so, and the paths are of several folders"))
+            }
+            (_, (weight, 1)) if weight == at.weight() => Ok(at),
+            _ => Err(format!("; another line names {place} too")),
+        }
+    };
+    found.into_iter().map(|at| at.and_then(settled)).collect()
 }
 
 /// The folders that files of a table may be in, each looked at where those before it lack one.
@@ -69,8 +117,8 @@ impl<'a> Places<'a> {
         }
         let names = [name.to_owned(), tidy(name)];
         let index = self.index.get_or_init(|| Index::of(self.roots));
-        if let Some(path) = self.end(name, index) {
-            return Ok(At::End(path));
+        if let Some((path, parts)) = self.end(name, index) {
+            return Ok(At::End(path, parts));
         }
         let at = |known: &HashMap<String, Vec<PathBuf>>, at: fn(PathBuf) -> At| {
             let mut found = names.iter().filter_map(|name| known.get(name));
@@ -88,17 +136,24 @@ impl<'a> Places<'a> {
             .unwrap_or_else(|| Err(self.near(name)))
     }
 
-    /// The file that the end of a path from the top names: the longest end that does, below a root;
-    /// the file alone may be in a sub-folder, as the only one of its name.
-    fn end(&self, name: &str, index: &Index) -> Option<PathBuf> {
+    /// The file that the end of a path from the top names, and how many parts that end has: the
+    /// longest end that does, below a root; without a folder in the path, the file may be in a
+    /// sub-folder, as the only one of its name.
+    fn end(&self, name: &str, index: &Index) -> Option<(PathBuf, usize)> {
         let parts = parts_from_top(name)?;
         let only = |known: &HashMap<String, Vec<PathBuf>>, end: &str| match &known.get(end)?[..] {
             [only] => Some(only.clone()),
             _ => None,
         };
-        let mut ends = (0..parts.len()).map(|first| parts[first..].join("/"));
-        let found = ends.find_map(|end| self.whole(&end).or_else(|| only(&index.stems, &end)));
-        found.or_else(|| only(&index.names, parts.last()?))
+        let found = (0..parts.len()).find_map(|first| {
+            let end = parts[first..].join("/");
+            let path = self.whole(&end).or_else(|| only(&index.stems, &end))?;
+            Some((path, parts.len() - first))
+        });
+        found.or_else(|| match &parts[..] {
+            [alone] => Some((only(&index.names, alone)?, 1)),
+            _ => None,
+        })
     }
 
     /// A file that people take for one of this name, to be added to a message.

@@ -173,8 +173,10 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<(Vec<Row>, Beside
         }
         let label = label.and_then(|label| record.get(label)).map(str::trim);
         let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
-        for (place, column) in &watched {
-            beside.count(column, record.get(*place).unwrap_or_default());
+        if let Some(label) = &label {
+            for (place, column) in &watched {
+                beside.count(column, record.get(*place).unwrap_or_default(), label);
+            }
         }
         rows.push(Row { line, file: name, label });
     }
@@ -254,13 +256,6 @@ fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<(Vec<Row>, Besid
                 beside = Beside { label, others, columns, ..beside };
             }
         }
-        for (key, value) in value.iter().filter(|(key, _)| Beside::is_watched(key)) {
-            match value {
-                Value::String(value) => beside.count(key, value),
-                Value::Null => {}
-                value => beside.count(key, &value.to_string()),
-            }
-        }
         let label = match find(&LABELS) {
             None | Some(Value::Null) => None,
             Some(Value::String(label)) if label.trim().is_empty() => None,
@@ -271,6 +266,15 @@ fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<(Vec<Row>, Besid
                 return Err(fault(path, line, what));
             }
         };
+        if let Some(label) = &label {
+            for (key, value) in value.iter().filter(|(key, _)| Beside::is_watched(key)) {
+                match value {
+                    Value::String(value) => beside.count(key, value, label),
+                    Value::Null => {}
+                    value => beside.count(key, &value.to_string(), label),
+                }
+            }
+        }
         rows.push(Row { line, file: named(file, places), label });
     }
     Ok((rows, beside))

@@ -38,6 +38,19 @@ fn read(paths: &[PathBuf], options: ReadOptions) -> Result<(Vec<Vec<String>>, Ta
     Ok((all, documents.tally().clone()))
 }
 
+/// A pipe is opened once, so that nothing of it is lost.
+#[test]
+fn a_pipe_is_read_from_its_first_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("texts");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let to = pipe.clone();
+    let writer = std::thread::spawn(move || fs::write(to, "The first.\nThe second.\n"));
+    let (documents, _) = read(&[pipe], options(Boundary::Line, OnBadInput::Error)).unwrap();
+    writer.join().unwrap().unwrap();
+    assert_eq!(documents, [["The first."], ["The second."]]);
+}
+
 /// No other control character and no Unicode separator ends one.
 #[test]
 fn only_lf_ends_a_line() {

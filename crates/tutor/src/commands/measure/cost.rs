@@ -4,9 +4,10 @@ use torch::{Device, Params};
 
 use crate::run::cost::peak_rss_bytes;
 
-/// Waits for a GPU: the next value of a weight is read.
+/// Waits for the device of these weights. Panics if a value of theirs is not finite.
 pub(super) fn wait(params: &Params) {
     let (name, weight) = params.tensors().swap_remove(0);
+    torch::device::synchronize(weight.device());
     let value = weight.flatten(0, -1).double_value(&[0]);
     assert!(value.is_finite(), "{name} is {value}");
 }

@@ -115,8 +115,8 @@ impl Case {
             Ok(found) => found,
             Err(panic) => {
                 let (name, difference) = (self.name.clone(), f64::INFINITY);
-                let text = memory::text(panic.as_ref()).and_then(|text| text.lines().next());
-                let text = text.unwrap_or("a panic without words");
+                let text = memory::text(panic.as_ref()).unwrap_or("a panic without words");
+                let text = memory::first_line(text);
                 let piece = format!("it ends in an error: {text}");
                 let agrees = false;
                 return Some(Compared { name, precision, difference, allowed, piece, agrees });

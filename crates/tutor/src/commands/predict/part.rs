@@ -5,7 +5,7 @@
 //! order. A last line that is not whole is dropped.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -46,11 +46,15 @@ const MOST_BYTES: usize = 255;
 /// How a first line begins.
 const BEGINNING: &[u8] = br#"{"format":"#;
 
+/// Bytes of a first line that are read at most: more than a key has.
+const FIRST_LINE: u64 = 1 << 20;
+
 /// Whether a file's first line is one of this command's: a key, or the beginning of one, where the
-/// command was stopped in it.
+/// command was stopped in it. After a loss of power, zeros may stand in its place.
 fn is_ours(line: &[u8]) -> bool {
     match line.last() {
         Some(b'\n') => serde_json::from_slice::<Key>(line).is_ok(),
+        _ if line.iter().all(|&byte| byte == 0) => true,
         _ => line.starts_with(BEGINNING) || BEGINNING.starts_with(line),
     }
 }
@@ -107,7 +111,11 @@ impl Part {
         let (mut whole, mut len) = (0, 0);
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).with_context(at)? > 0 {
+        loop {
+            let most = if whole == 0 { FIRST_LINE } else { u64::MAX };
+            if (&mut reader).take(most).read_until(b'\n', &mut line).with_context(at)? == 0 {
+                break;
+            }
             ensure!(whole > 0 || is_ours(&line), foreign());
             let good = match whole {
                 0 => serde_json::from_slice::<Key>(&line).is_ok_and(|known| known == *key),
@@ -225,10 +233,14 @@ mod tests {
             assert!(error.contains("z.csv.part was not written by this command"), "{error}");
             assert_eq!(fs::read_to_string(&path).expect("it"), text);
         }
-        for text in ["", "{\"for", "{\"format\":2,\"network\":\"a"] {
+        for text in ["", "\0\0\0", "{\"for", "{\"format\":2,\"network\":\"a"] {
             fs::write(&path, text).expect("written");
             assert_eq!(Part::open(&out, &key("a")).expect(text).len(), 0);
         }
+        // Of one without an end of a line, the beginning tells enough.
+        fs::write(&path, "x".repeat(2 << 20)).expect("written");
+        let error = Part::open(&out, &key("a")).err().expect("foreign").to_string();
+        assert!(error.contains("was not written by this command"), "{error}");
         fs::remove_file(&path).expect("removed");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(made.expect("mkfifo").success());

@@ -129,7 +129,7 @@ impl GlueMeasure {
         if self.task.classes().is_empty() || self.task == Glue::Ax {
             faults.add(&key, "has no classes and labels to learn from");
         }
-        faults.positive(&format!("{key}.labels"), self.labels.len() as u64);
+        faults.filled(&format!("{key}.labels"), &self.labels);
         if self.labels.contains(&0) {
             faults.add(&format!("{key}.labels"), "0 labels teach nothing");
         }
@@ -191,7 +191,7 @@ impl Recipe {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
         faults.of("text", self.text.check());
-        faults.positive("rows", self.rows.len() as u64);
+        faults.filled("rows", &self.rows);
         tokens::check_sequences("sequences", &self.sequences, &mut faults);
         tokens::check_vocabulary("vocabulary", self.vocabulary as i64, &mut faults);
         for (i, task) in self.glue.iter().enumerate() {
@@ -239,7 +239,7 @@ impl Recipe {
         faults.train_on_texts("train", &self.train);
         let finetune = &self.finetune;
         faults.train_on_texts("finetune.train", &finetune.train);
-        faults.positive("finetune.labels", finetune.labels.len() as u64);
+        faults.filled("finetune.labels", &finetune.labels);
         if let Some(bad) = finetune.labels.iter().find(|n| **n == 0) {
             faults.add("finetune.labels", format!("{bad} labels teach nothing"));
         }

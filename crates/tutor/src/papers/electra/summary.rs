@@ -84,7 +84,7 @@ pub(super) fn result(
          this run."
             .to_owned(),
     );
-    if outcomes.len() == 1 {
+    if outcomes.len() == 1 && !result.comparisons.is_empty() {
         let note = "Intervals are over test texts: they say what other texts of this kind would \
                     give, not what another training or other labels would.";
         result.notes.push(note.to_owned());

@@ -55,15 +55,15 @@ fn missing(file: &Path, run: &Path) -> String {
     }
 }
 
-/// A network of a run that is opened again, without its tensors yet.
+/// A network of a run that is opened again.
 pub(super) struct Reopened<T> {
     pub(super) tokenizer: Tokenizer,
     /// What the task has kept.
     pub(super) task: T,
     encoder: EncoderConfig,
     weights: Stored,
-    /// The folder of the training.
-    folder: PathBuf,
+    /// Where the weights are.
+    file: PathBuf,
 }
 
 impl<T: DeserializeOwned> Reopened<T> {
@@ -77,7 +77,7 @@ impl<T: DeserializeOwned> Reopened<T> {
         let Kept { encoder, task } =
             files::found_before(&kept)?.with_context(|| missing(&kept, run))?;
         let tokenizer = Tokenizer::open(&predictor::Kept::vocabulary(&folder))?;
-        Ok(Self { tokenizer, task, encoder, weights, folder: trained })
+        Ok(Self { tokenizer, task, encoder, weights, file: trained.join("final.safetensors") })
     }
 
     /// The network that `make` builds, with its tensors.
@@ -88,7 +88,7 @@ impl<T: DeserializeOwned> Reopened<T> {
     ) -> Result<N> {
         let (net, params) = Params::build(device, |scope| make(scope, &self.encoder));
         let loaded = params.load(&self.weights.tensors);
-        loaded.with_context(|| self.folder.display().to_string())?;
+        loaded.with_context(|| self.file.display().to_string())?;
         Ok(net)
     }
 }

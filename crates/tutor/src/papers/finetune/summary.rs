@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::frame;
+use crate::run::result::{frame, over_seeds};
 use crate::run::seeds::Run;
 
 /// The folder of files of predictions in that of a seed.
@@ -91,19 +91,19 @@ pub(super) fn result(
     let note = "Measured once a seed, after the last step; nothing was chosen on these examples \
                 in this run.";
     result.notes.push(note.to_owned());
-    for (outcome, seed) in outcomes.iter().zip(&run.started.seeds) {
-        for measure in &outcome.measures {
-            let Some(note) = &measure.note else { continue };
-            let what = if measure.value.is_none() { " is undefined and shown as 0" } else { "" };
-            result.notes.push(format!("Seed {seed}: {}{what}: {note}.", measure.metric));
-        }
-    }
+    let said = |measure: &Measure| {
+        let what = if measure.value.is_none() { " is undefined and shown as 0" } else { "" };
+        Some(format!("{}{what}: {}.", measure.metric, measure.note.as_ref()?))
+    };
+    let of_each = outcomes.iter().map(|outcome| outcome.measures.iter().filter_map(said).collect());
+    let of_each: Vec<_> = result.seeds.iter().copied().zip(of_each).collect();
+    result.notes.extend(over_seeds(&of_each));
     result.notes.extend(notes.iter().map(|note| format!("Of the data: {note}.")));
     Ok(result)
 }
 
-/// The parts of the report.
-pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
+/// The parts of the report; `seeds` are those of the outcomes, in the same order.
+pub(super) fn sections(seeds: &[u64], outcomes: &[Outcome]) -> Vec<Section> {
     let Some(first) = outcomes.first() else { return Vec::new() };
     let mut table = Table::new(["score", "median", "lowest", "highest", "seeds"]);
     for (i, measure) in first.measures.iter().enumerate() {
@@ -122,9 +122,9 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
                  and RTE differ much from seed to seed. A score that is undefined counts in none \
                  of these columns.";
     let mut costs = Table::new(["seed", "steps", "time"]);
-    for (i, outcome) in outcomes.iter().enumerate() {
+    for (seed, outcome) in seeds.iter().zip(outcomes) {
         let seconds = format!("{:.0} s", outcome.cost.seconds);
-        costs.rows.push(vec![(i + 1).to_string(), outcome.steps.to_string(), seconds]);
+        costs.rows.push(vec![seed.to_string(), outcome.steps.to_string(), seconds]);
     }
     let files = format!(
         "The predictions of each seed lie in `seed-N/{PREDICTIONS}`, in the forms that the \
@@ -153,9 +153,11 @@ mod tests {
             cost: StageCost::default(),
         };
         let outcomes = [outcome(Score::undefined("one label")), outcome(Score::of(0.5))];
-        let sections = sections(&outcomes);
+        let sections = sections(&[3, 7], &outcomes);
         let Block::Table(table) = &sections[0].blocks[0] else { panic!("a table") };
         assert_eq!(table.rows[0], ["dev Matthews correlation", "0.500", "0.500", "0.500", "1"]);
+        let Block::Table(costs) = &sections[1].blocks[0] else { panic!("a table") };
+        assert_eq!(costs.rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["3", "7"]);
         assert!(line(&outcomes[0]).ends_with("undefined"));
     }
 }

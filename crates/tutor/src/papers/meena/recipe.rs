@@ -166,8 +166,11 @@ impl Variant {
 
     /// Every value that makes no sense beside `choice`.
     fn faults(&self, choice: &Choice) -> Vec<ConfigError> {
-        // Those of the rule are told of `choice`.
+        // Those of the rule are told of `choice`, whose tables a variant does not have.
         let mut faults = Choice { repetition: None, ..self.of(choice) }.faults();
+        for fault in &mut faults {
+            fault.key = fault.key.rsplit('.').next().unwrap_or_default().to_owned();
+        }
         let counts = [self.candidates, self.top_k].iter().any(Option::is_some);
         let numbers = [self.temperature, self.nucleus].iter().any(Option::is_some);
         if self.beam.is_some() && (counts || numbers) {
@@ -240,7 +243,7 @@ impl Recipe {
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
-        faults.positive("rows", self.rows.len() as u64);
+        faults.filled("rows", &self.rows);
         faults.positive("along", self.along as u64);
         faults.of("split", self.split.check());
         faults.of("filters", self.filters.check());
@@ -265,9 +268,8 @@ impl Recipe {
         }
         let choice = &self.replies.choice;
         faults.within("replies.choice", choice.faults());
-        for variant in &self.replies.variants {
-            let table = format!("replies.variants.{}", variant.name);
-            faults.within(&table, variant.faults(choice));
+        for (i, variant) in self.replies.variants.iter().enumerate() {
+            faults.within(&format!("replies.variants.{i}"), variant.faults(choice));
         }
         if self.replies.talks > 0 && self.replies.prompts.is_empty() {
             faults.add("replies.talks", "conversations are opened by replies.prompts: name some");

@@ -1,7 +1,9 @@
 //! From what the seeds found to the numbers of the report.
 
 use anyhow::{Context, Result};
+use eval_ssa::bootstrap::FEW_UNITS;
 use metrics::Better;
+use metrics::words::counted;
 use report::{Comparison, Row, RunResult};
 
 use super::recipe::Recipe;
@@ -66,7 +68,7 @@ pub(super) fn result(
          is measured once on the test part, after its last step."
             .to_owned(),
     );
-    if outcomes.len() == 1 && !result.comparisons.is_empty() {
+    if result.comparisons.iter().any(|comparison| comparison.examples.is_some()) {
         let note = "Intervals are over conversations of the test part, which are drawn again: they \
                     say what other conversations of this kind would give, not what another training \
                     would.";
@@ -75,7 +77,8 @@ pub(super) fn result(
     Ok(result)
 }
 
-/// The comparison of two rows of the only seed, with an interval over conversations.
+/// The comparison of two rows of the only seed, with an interval over conversations where there are
+/// several, which speaks against itself where they are few.
 fn over_conversations(
     comparison: Comparison,
     rows: &[RowOutcome],
@@ -84,7 +87,15 @@ fn over_conversations(
     let find = |name: &str| rows.iter().find(|row| row.name == name);
     let [ours, other] = names.map(find);
     let (ours, other) = ours.zip(other).context("both rows")?;
-    let interval = ours.test.above(&other.test)?;
-    let conversations = ours.test.conversations.len() as u64;
-    Ok(comparison.over_examples(interval, conversations, "conversation"))
+    let Some(interval) = ours.test.above(&other.test)? else { return Ok(comparison) };
+    let conversations = ours.test.conversations.len();
+    let comparison = comparison.over_examples(interval, conversations as u64, "conversation");
+    let caveat = (conversations < FEW_UNITS).then(|| {
+        format!(
+            "the test part has {}, and a percentile interval of fewer than {FEW_UNITS} is too \
+             narrow",
+            counted(conversations, "conversation")
+        )
+    });
+    Ok(Comparison { caveat, ..comparison })
 }

@@ -76,7 +76,7 @@ fn student(recipe: &Recipe, faults: &mut Faults) {
         faults.policy("student.fix_resolution.augment", &fix.augment);
         faults.policy("student.fix_resolution.eval_augment", &fix.eval_augment);
     }
-    faults.positive("generations", recipe.generations.len() as u64);
+    faults.filled("generations", &recipe.generations);
     for (i, generation) in recipe.generations.iter().enumerate() {
         let key = |name: &str| format!("generations.{i}.{name}");
         faults.within(&key("net"), generation.net.faults());

@@ -254,7 +254,14 @@ fn start(given: &Given) -> Result<Start> {
     };
     let Some(asked) = asked else {
         let net = match &given.net {
-            Some(name) => named(name)?,
+            Some(name) => {
+                let mut net = named(name)?;
+                if let NetConfig::EfficientNet(config) = &mut net {
+                    // No weights ask for another form than TensorFlow's.
+                    (config.symmetric_padding, config.bn_eps) = (false, 1e-3);
+                }
+                net
+            }
             None => toml::from_str("kind = 'wide-resnet'\ndepth = 16\nwidth = 2")?,
         };
         return Ok(Start { weights: None, net, words: "a net that starts at random".to_owned() });

@@ -164,10 +164,10 @@ impl Recipe {
         faults.policy("weak", &self.weak);
         faults.policy("strong", &self.strong);
         self.trial.check(&mut faults);
-        for (row, method) in self.methods() {
-            let key = match row {
-                LABELS_ALONE => "labels_alone".to_owned(),
-                _ => format!("candidates.{row}.method"),
+        for (i, (row, method)) in self.methods().enumerate() {
+            let key = match i {
+                0 => "labels_alone".to_owned(),
+                i => format!("candidates.{}.method", i - 1),
             };
             faults.within(&key, method.faults());
             if method.needs().ema && self.train.ema.is_none() {

@@ -1,6 +1,7 @@
 //! From what the seeds found to the numbers of the report.
 
 use anyhow::{Context, Result};
+use metrics::words::counted;
 use report::RunResult;
 
 use super::parts::Parts;
@@ -9,7 +10,7 @@ use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::measured::{self, Seen};
-use crate::run::result::frame;
+use crate::run::result::{frame, over_seeds};
 use crate::run::scores::Paired;
 use crate::run::seeds::Run;
 use crate::run::trial::LABELS_ALONE;
@@ -47,25 +48,16 @@ pub(super) fn result(
             _ => format!("The nets ({rows}) started at random, without published weights."),
         });
     }
-    let tried = &first.trial.scores;
-    let untried: Vec<&str> =
-        recipe.rows().filter(|row| !tried.is_empty() && !tried.contains_key(*row)).collect();
-    if !untried.is_empty() {
+    if first.pretraining.is_some() {
         result.notes.push(format!(
-            "{} could not be chosen: there was no time for a trial of {} steps. More minutes, or \
-             a larger trial.share in the recipe, would give it.",
-            untried.join(", "),
-            recipe.trial.steps
+            "{PRE_TRAINED} began with pre-training on the texts without their labels; the test and \
+             validation {unit} are not among them. {LABELS_ALONE} has the same net and vocabulary \
+             and did without."
         ));
     }
-    if let Some(found) = &first.pretraining {
-        result.notes.push(format!(
-            "{PRE_TRAINED} began with {} steps of pre-training on the texts without their labels, in \
-             {:.0} s; the test and validation {unit} are not among them. {LABELS_ALONE} has the same \
-             net and vocabulary and did without.",
-            found.steps, found.cost.seconds
-        ));
-    }
+    let of_each = outcomes.iter().map(|outcome| of_seed(recipe, outcome));
+    let of_each: Vec<_> = result.seeds.iter().copied().zip(of_each).collect();
+    result.notes.extend(over_seeds(&of_each));
     if recipe.student.is_some() {
         result.notes.push(format!(
             "{STUDENT} learned from the labelled {unit} and from the unlabelled ones with the classes \
@@ -92,10 +84,32 @@ pub(super) fn result(
              would tell."
         ));
     }
-    result.notes.extend(better_than_kept(&seeds[0]));
+    let better = seeds.iter().map(|seen| better_than_kept(seen).into_iter().collect());
+    let better: Vec<_> = result.seeds.iter().copied().zip(better).collect();
+    result.notes.extend(over_seeds(&better));
     result.notes.extend(measured::unmeasured(&seeds[0]));
     result.notes.extend(parts.notes.iter().map(|note| format!("Of the {unit}: {note}.")));
     Ok(result)
+}
+
+/// What is to be known of a seed's trial and pre-training.
+fn of_seed(recipe: &Recipe, outcome: &Outcome) -> Vec<String> {
+    let tried = &outcome.trial.scores;
+    let untried: Vec<&str> =
+        recipe.rows().filter(|row| !tried.is_empty() && !tried.contains_key(*row)).collect();
+    let untried = (!untried.is_empty()).then(|| {
+        format!(
+            "{} could not be chosen: there was no time for a trial of {} steps. More minutes, or \
+             a larger trial.share in the recipe, would give it.",
+            untried.join(", "),
+            recipe.trial.steps
+        )
+    });
+    let pretraining = outcome.pretraining.as_ref().map(|found| {
+        let seconds = found.cost.seconds;
+        format!("Pre-training took {} and {seconds:.0} s.", counted(found.steps, "step"))
+    });
+    untried.into_iter().chain(pretraining).collect()
 }
 
 /// A row that is better on the measured part than the one that is kept, by more than chance.

@@ -140,7 +140,7 @@ impl Recipe {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
         pretraining::check_minutes(self.minutes, &mut faults);
-        faults.positive("text.files", self.text.files.len() as u64);
+        faults.filled("text.files", &self.text.files);
         if self.text.held_out < 2 {
             faults.add("text.held_out", "one document in so many is held out: at least 2");
         }

@@ -11,7 +11,7 @@ use super::study;
 use super::sweep::Sweep;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::frame;
+use crate::run::result::{frame, of_first_seed};
 use crate::run::seeds::Run;
 
 const SSA: &str = "SSA";
@@ -98,10 +98,10 @@ pub(super) fn sections(
     let whole = study::sections(&first.summary).into_iter();
     // Nobody said anything here, and nobody is to quote how.
     let shown = whole.filter(|section| !["measures", "methods"].contains(&section.id.as_str()));
-    sections.extend(shown.map(|section| Section {
-        id: format!("simulated-{}", section.id),
-        title: format!("Simulated study: {}", section.title),
-        ..section
+    sections.extend(shown.map(|section| {
+        let id = format!("simulated-{}", section.id);
+        let title = format!("Simulated study: {}", section.title);
+        of_first_seed(Section { id, title, ..section }, seeds.len())
     }));
     sections.extend([transcripts.section(), published::section(), sweep.section()]);
     Ok(sections)

@@ -108,7 +108,7 @@ impl Recipe {
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
-        faults.positive("rows", self.rows.len() as u64);
+        faults.filled("rows", &self.rows);
         faults.positive("along", self.along as u64);
         faults.of("data", self.data.check());
         let tokens = self.vocabulary.tokens;

@@ -287,8 +287,8 @@ impl Recipe {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
         faults.of("text", self.text.check());
-        faults.positive("rows", self.rows.len() as u64);
-        faults.positive("labels", self.labels.len() as u64);
+        faults.filled("rows", &self.rows);
+        faults.filled("labels", &self.labels);
         if self.labels.contains(&0) {
             faults.add("labels", "0 labels teach nothing");
         }

@@ -85,14 +85,15 @@ pub(super) fn result<'a>(
             }
         }
     }
+    let is_over_texts = outcomes.len() == 1 && !comparisons.is_empty();
     result.comparisons = comparisons;
-    result.notes.extend(notes(recipe, outcomes.len(), has_pretraining));
+    result.notes.extend(notes(recipe, is_over_texts, has_pretraining));
     result.notes.extend(left_out.iter().cloned());
     Ok(result)
 }
 
-/// What a reader has to know of the numbers.
-fn notes(recipe: &Recipe, seeds: usize, has_pretraining: bool) -> Vec<String> {
+/// What a reader has to know of the numbers; `is_over_texts` where there are intervals over texts.
+fn notes(recipe: &Recipe, is_over_texts: bool, has_pretraining: bool) -> Vec<String> {
     let mut notes = vec![
         "Each row is measured once, after its last step; nothing was chosen on the test texts in \
          this run. UDA's code evaluates 20 checkpoints on the test part and reports the best."
@@ -110,7 +111,7 @@ fn notes(recipe: &Recipe, seeds: usize, has_pretraining: bool) -> Vec<String> {
         let note = "Pre-training on the unlabelled texts was done once, for all seeds.";
         notes.push(note.to_owned());
     }
-    if seeds == 1 {
+    if is_over_texts {
         let note = "Intervals are over test texts: they say what other texts of this kind would \
                     give, not what another training or other labels would.";
         notes.push(note.to_owned());
