@@ -35,7 +35,8 @@ pub(super) fn open(
     let Rows { kept, at, mut notes } = once_each(table, rows, options.labeled)?;
     let (mut found, mut absent) = (Vec::new(), Vec::new());
     let (mut moved, mut by_end) = (Vec::new(), Vec::new());
-    for (row, at) in kept.iter().zip(settle(&kept, at)) {
+    let settled = settle(kept.iter().map(|row| row.file.as_str()), at);
+    for (row, at) in kept.iter().zip(settled) {
         match at {
             Ok(At::Named(path)) => found.push((row, path)),
             Ok(At::Below(path)) => {

@@ -2,7 +2,6 @@
 
 use super::content;
 use super::listing::{self, Listed};
-use super::table::Row;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
@@ -40,8 +39,9 @@ impl At {
 pub(super) type Found = Result<At, String>;
 
 /// Leaves each file to the row that says most of where it is; to none where several say as much.
-/// What the last parts of paths alone say is only taken where these paths are of one folder.
-pub(super) fn settle(rows: &[Row], found: Vec<Found>) -> Vec<Found> {
+/// `named` is what each row calls its file. What the last parts of paths alone say is only taken
+/// where these paths are of one folder.
+pub(super) fn settle<'a>(named: impl Iterator<Item = &'a str>, found: Vec<Found>) -> Vec<Found> {
     // The weight that counts for each file, and how many rows have it.
     let mut most: HashMap<PathBuf, (usize, usize)> = HashMap::new();
     for at in found.iter().flatten() {
@@ -52,12 +52,12 @@ pub(super) fn settle(rows: &[Row], found: Vec<Found>) -> Vec<Found> {
             Ordering::Less => {}
         }
     }
-    let folder = |row: &Row| {
-        let parts = parts_from_top(&row.file).unwrap_or_default();
+    let folder = |name: &str| {
+        let parts = parts_from_top(name).unwrap_or_default();
         parts.split_last().map(|(_, folder)| folder.to_vec()).unwrap_or_default()
     };
-    let bare = rows.iter().zip(&found).filter(|(_, at)| matches!(at, Ok(At::End(_, 1))));
-    let are_of_one_folder = bare.map(|(row, _)| folder(row)).collect::<BTreeSet<_>>().len() <= 1;
+    let bare = named.zip(&found).filter(|(_, at)| matches!(at, Ok(At::End(_, 1))));
+    let are_of_one_folder = bare.map(|(name, _)| folder(name)).collect::<BTreeSet<_>>().len() <= 1;
     let settled = |at: At| {
         let place = at.path().display();
         match (&at, most[at.path()]) {

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 impl OwnTexts {
-    /// Notes on columns that say of which part of the data a labelled row is and are not read. Fails
-    /// if by one of them rows that are learned from are of several parts.
+    /// Notes on columns that say of which part of the data a labelled row is and are not read.
+    /// Fails if by one of them rows that are learned from are of several parts.
     pub(super) fn parts(&self, path: &Path, read: &OfTable) -> Result<Vec<String>, DataError> {
         let mut notes = Vec::new();
         let Some(label) = read.label.as_deref() else { return Ok(notes) };
