@@ -154,12 +154,12 @@ fn what_cannot_be_corrupted_is_said() {
     assert!(skipping.out.contains("1 of 4 skipped"), "{}", skipping.out);
     assert!(skipping.err.contains("skipped: ") && !skipping.err.contains("("), "{}", skipping.err);
     assert_eq!(files(&dir.path().join("out/fog/3")).len(), 3);
-    // What the system says of a copy that cannot be written is told once.
+    // Why a copy cannot be written is told once.
     let copy = dir.path().join("out/fog/3/a/2.png");
     fs::remove_file(&copy).expect("removed");
     fs::create_dir(&copy).expect("made");
     let said = refused(dir.path(), &[&fog[..], &["--skip-bad"]].concat());
-    assert_eq!(said.matches("os error").count(), 1, "{said}");
+    assert_eq!(said.matches("no regular file").count(), 1, "{said}");
 }
 
 /// As `tutor fit` takes them: a picture of 16 bits that uses 12 is as bright as it would be in 8.
