@@ -160,11 +160,11 @@ impl PretrainConfig {
             .positive("discriminator_weight", self.discriminator_weight)
             .unless(known, "mask", format!("{mask} is not in a vocabulary of {vocabulary}"))
             .done();
-        match self.generator_encoder() {
-            Some(shape) if found.is_empty() => {
-                Faults::default().within("generator", shape.faults()).done()
-            }
-            _ => found,
+        // The generator's shape follows from numbers that make sense.
+        if !found.is_empty() {
+            return found;
         }
+        let generator = self.generator_encoder().map(|shape| shape.faults());
+        Faults::default().within("generator", generator.unwrap_or_default()).done()
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     classes: Option<PathBuf>,
     /// Take the most probable of those classes alone that the samples have, as ImageNet-A and
     /// ImageNet-R are scored; probabilities are those among these classes.
-    #[arg(long, conflicts_with = "robustness")]
+    #[arg(long, conflicts_with_all = ["robustness", "images", "sequences"])]
     present_only: bool,
     #[command(flatten)]
     choice: NetworkChoice,

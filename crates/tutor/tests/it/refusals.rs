@@ -107,7 +107,10 @@ fn values_that_cannot_work_are_all_named() {
         ],
         &["teacher.train.batch", "student.train.batch", "at least one sample"],
     );
-    says(&["run", "noisy-student", "--set", "generations=[]"], &["generations: is empty", "at least one entry"]);
+    says(
+        &["run", "noisy-student", "--set", "generations=[]"],
+        &["generations: is empty", "at least one entry"],
+    );
     says(
         &["run", "noisy-student", "--set", "student.method.temperature=0.0"],
         &["temperature", "above 0"],
