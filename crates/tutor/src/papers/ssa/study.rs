@@ -397,11 +397,11 @@ mod tests {
     }
 
     fn table(section: &Section) -> &Table {
-        let tables = section.blocks.iter().filter_map(|block| match block {
+        let mut tables = section.blocks.iter().filter_map(|block| match block {
             Block::Table(table) => Some(table),
             _ => None,
         });
-        tables.last().expect("a table")
+        tables.next_back().expect("a table")
     }
 
     /// Systems `a` and `b` answer the first two contexts, `b` three more.
@@ -423,8 +423,8 @@ mod tests {
             table(&section).rows[0][5].clone()
         };
         assert_eq!(units(&study), "2 pairs; 3 contexts that one system lacks left out");
-        study.items.retain(|item| item.id < "b3".to_owned());
-        study.ratings.retain(|rating| rating.item < "b3".to_owned());
+        study.items.retain(|item| item.id.as_str() < "b3");
+        study.ratings.retain(|rating| rating.item.as_str() < "b3");
         assert_eq!(units(&study), "2 pairs; 1 context that one system lacks left out");
         study.items.pop();
         study.ratings.pop();
