@@ -3,8 +3,8 @@
 //! Contents go to a temporary neighbour, are flushed to disk and renamed: a reader finds the old
 //! file or the new one, never half of one, and what was written survives a loss of power. A process
 //! that is killed in between leaves a neighbour, which [`remove_left_overs`] takes away. Of a
-//! symbolic link, [`write`] and [`write_with`] write the file that it names; devices and pipes they
-//! refuse.
+//! symbolic link, [`write()`] and [`write_with`] write the file that it names; devices and pipes
+//! they refuse.
 //!
 //! ```
 //! let folder = tempfile::tempdir()?;
