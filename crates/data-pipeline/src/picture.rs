@@ -52,7 +52,7 @@ use std::io;
 use std::path::Path;
 
 /// Opens a file. A named pipe would block for ever, and a device may have no end.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     match std::fs::metadata(path)?.is_file() {
         true => File::open(path),
         false => Err(io::Error::other("no regular file: write it to one")),

@@ -87,3 +87,20 @@ pub struct Preference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
+
+impl Preference {
+    /// A choice of which nothing else is known, with the first response on the left.
+    pub fn new(pair: impl Into<String>, rater: impl Into<String>, choice: Choice) -> Self {
+        Self {
+            pair: pair.into(),
+            rater: rater.into(),
+            choice,
+            swapped: false,
+            guideline: String::new(),
+            shown_at: None,
+            answered_at: None,
+            position: None,
+            comment: None,
+        }
+    }
+}

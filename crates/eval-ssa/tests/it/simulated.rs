@@ -272,15 +272,8 @@ fn preferences_count_systems_and_not_sides() {
     for (index, choice) in choices.into_iter().enumerate() {
         for rater in ["r", "s"] {
             study.preferences.push(Preference {
-                pair: format!("p{index}"),
-                rater: rater.into(),
-                choice,
                 swapped: rater == "s" && index == 0,
-                guideline: String::new(),
-                shown_at: None,
-                answered_at: None,
-                position: None,
-                comment: None,
+                ..Preference::new(format!("p{index}"), rater, choice)
             });
         }
     }

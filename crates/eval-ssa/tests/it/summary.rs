@@ -248,17 +248,7 @@ fn the_methods_count_answers_about_rated_responses_alone() {
         ..Pair::default()
     });
     let choices = [("r1", Choice::Second), ("r2", Choice::Tie), ("r3", Choice::BothBad)];
-    study.preferences.extend(choices.map(|(rater, choice)| Preference {
-        pair: "p".into(),
-        rater: rater.into(),
-        choice,
-        swapped: false,
-        guideline: String::new(),
-        shown_at: None,
-        answered_at: None,
-        position: None,
-        comment: None,
-    }));
+    study.preferences.extend(choices.map(|(rater, choice)| Preference::new("p", rater, choice)));
     study.check().unwrap();
     let summary = Summary::of(&study, &quick());
     let share = summary.contests[0].score.as_ref().unwrap().value;

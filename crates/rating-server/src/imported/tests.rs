@@ -295,15 +295,11 @@ fn choices_between_pairs_come_back() {
     };
     let (project, pair) = make("one.db");
     let chooses = |rater: &str, choice| Preference {
-        pair: pair.clone(),
-        rater: rater.into(),
-        choice,
         swapped: true,
-        guideline: String::new(),
         shown_at: Some(2),
         answered_at: Some(5),
         position: Some(0),
-        comment: None,
+        ..Preference::new(&pair, rater, choice)
     };
     let add = |project: &Project, preferences: &[Preference]| {
         let preferences = preferences.to_vec();

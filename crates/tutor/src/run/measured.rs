@@ -336,9 +336,8 @@ pub(crate) fn add(
         comparisons.push(comparison);
     }
     result.comparisons = comparisons;
-    let notes = result.seeds.iter().zip(seeds).map(|(seed, seen)| (*seed, seen.notes(unit)));
-    let notes = over_seeds(&notes.collect::<Vec<_>>());
-    result.notes.extend(notes);
+    let notes = seeds.iter().map(|seen| seen.notes(unit));
+    result.notes.extend(over_seeds(&result.seeds, notes));
     if result.seeds.len() == 1 && !first.rows.is_empty() {
         result.notes.push(format!(
             "Intervals are over {unit}: they say what other {unit} of this kind would give, not what \

@@ -150,12 +150,17 @@ pub(crate) fn over_all_seeds<'a>(
     Some(Matrix { title: title.to_owned(), about: format!("{part} part{over}"), confusion })
 }
 
-/// The notes of all seeds, each with its number: a note that all have once, any other behind the
+/// The notes of all seeds, in the order of these: a note that all have once, any other behind the
 /// number of its seed.
-pub(crate) fn over_seeds(all: &[(u64, Vec<String>)]) -> Vec<String> {
-    let is_common = |note: &String| all.iter().all(|(_, notes)| notes.contains(note));
+pub(crate) fn over_seeds<N: IntoIterator<Item = String>>(
+    seeds: &[u64],
+    notes: impl IntoIterator<Item = N>,
+) -> Vec<String> {
+    let all: Vec<Vec<String>> =
+        notes.into_iter().map(|notes| notes.into_iter().collect()).collect();
+    let is_common = |note: &String| all.iter().all(|notes| notes.contains(note));
     let mut told = Vec::new();
-    for (seed, notes) in all {
+    for (seed, notes) in seeds.iter().zip(&all) {
         for note in notes {
             match is_common(note) {
                 true if told.contains(note) => {}
@@ -224,9 +229,9 @@ mod tests {
 
     #[test]
     fn what_one_seed_alone_notes_has_its_number() {
-        let notes = |all: &[&str]| all.iter().map(|note| (*note).to_owned()).collect();
-        let told = over_seeds(&[(3, notes(&["common", "cut"])), (7, notes(&["common"]))]);
+        let notes = |all: &[&str]| all.iter().map(|note| (*note).to_owned()).collect::<Vec<_>>();
+        let told = over_seeds(&[3, 7], [notes(&["common", "cut"]), notes(&["common"])]);
         assert_eq!(told, ["common", "seed 3: cut"]);
-        assert_eq!(over_seeds(&[(3, notes(&["cut"]))]), ["cut"]);
+        assert_eq!(over_seeds(&[3], [notes(&["cut"])]), ["cut"]);
     }
 }

@@ -1,8 +1,9 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{Decode, Kind, OVER, Probe, is_sound, kind, probe, probe_file, too_many};
-use std::fs::File;
+use crate::picture::{
+    Decode, Kind, OVER, Probe, is_sound, kind, open_regular, probe, probe_file, too_many,
+};
 use std::io::Read;
 use std::path::Path;
 
@@ -163,12 +164,8 @@ fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Resu
 
 /// The first bytes of a file, enough to tell its kind.
 fn start(path: &Path) -> std::io::Result<Vec<u8>> {
-    // A named pipe would block for ever.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("no regular file: write it to one"));
-    }
     let mut bytes = Vec::with_capacity(4096);
-    File::open(path)?.take(4096).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(4096).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -60,9 +60,8 @@ pub(super) fn result(
         let found = row.pretraining.as_ref()?;
         cut_short(&row.name, (found.steps, found.planned), found.cost.seconds)
     };
-    let cut = outcomes.iter().map(|rows| rows.iter().filter_map(cut).collect());
-    let cut: Vec<_> = result.seeds.iter().copied().zip(cut).collect();
-    result.notes.extend(over_seeds(&cut));
+    let of_each = outcomes.iter().map(|rows| rows.iter().filter_map(cut));
+    result.notes.extend(over_seeds(&result.seeds, of_each));
     let mut comparisons = Vec::new();
     for (j, measure) in measures.iter().enumerate() {
         for row in &recipe.rows {

@@ -95,9 +95,8 @@ pub(super) fn result(
         let what = if measure.value.is_none() { " is undefined and shown as 0" } else { "" };
         Some(format!("{}{what}: {}.", measure.metric, measure.note.as_ref()?))
     };
-    let of_each = outcomes.iter().map(|outcome| outcome.measures.iter().filter_map(said).collect());
-    let of_each: Vec<_> = result.seeds.iter().copied().zip(of_each).collect();
-    result.notes.extend(over_seeds(&of_each));
+    let of_each = outcomes.iter().map(|outcome| outcome.measures.iter().filter_map(said));
+    result.notes.extend(over_seeds(&result.seeds, of_each));
     result.notes.extend(notes.iter().map(|note| format!("Of the data: {note}.")));
     Ok(result)
 }

@@ -34,7 +34,6 @@ pub(super) fn result(
     });
     result.notes.extend(measured::unmeasured(&seeds[0]));
     let notes = outcomes.iter().map(|outcome| outcome.notes.clone());
-    let notes: Vec<_> = result.seeds.iter().copied().zip(notes).collect();
-    result.notes.extend(over_seeds(&notes));
+    result.notes.extend(over_seeds(&result.seeds, notes));
     Ok(result)
 }

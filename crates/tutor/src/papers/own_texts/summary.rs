@@ -56,8 +56,7 @@ pub(super) fn result(
         ));
     }
     let of_each = outcomes.iter().map(|outcome| of_seed(recipe, outcome));
-    let of_each: Vec<_> = result.seeds.iter().copied().zip(of_each).collect();
-    result.notes.extend(over_seeds(&of_each));
+    result.notes.extend(over_seeds(&result.seeds, of_each));
     if recipe.student.is_some() {
         result.notes.push(format!(
             "{STUDENT} learned from the labelled {unit} and from the unlabelled ones with the classes \
@@ -84,9 +83,7 @@ pub(super) fn result(
              would tell."
         ));
     }
-    let better = seeds.iter().map(|seen| better_than_kept(seen).into_iter().collect());
-    let better: Vec<_> = result.seeds.iter().copied().zip(better).collect();
-    result.notes.extend(over_seeds(&better));
+    result.notes.extend(over_seeds(&result.seeds, seeds.iter().map(better_than_kept)));
     result.notes.extend(measured::unmeasured(&seeds[0]));
     result.notes.extend(parts.notes.iter().map(|note| format!("Of the {unit}: {note}.")));
     Ok(result)

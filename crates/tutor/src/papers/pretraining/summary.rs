@@ -42,10 +42,9 @@ pub(super) fn result(
     }
     let cut = |found: &Pretraining| {
         let steps = (found.steps, found.planned);
-        cut_short(&row, steps, found.cost.seconds).into_iter().collect()
+        cut_short(&row, steps, found.cost.seconds)
     };
-    let cut: Vec<_> = result.seeds.iter().copied().zip(outcomes.iter().map(cut)).collect();
-    result.notes.extend(over_seeds(&cut));
+    result.notes.extend(over_seeds(&result.seeds, outcomes.iter().map(cut)));
     result.notes.push(
         "Held-out documents are those of the same files that were not learned from. Losses of \
          different vocabularies cannot be compared."

@@ -384,7 +384,7 @@ mod tests {
     use super::*;
     use eval_ssa::bootstrap::Bootstrap;
     use eval_ssa::simulate::Simulation;
-    use eval_ssa::{Item, Label, Pair, Rating, Required, Study};
+    use eval_ssa::{Choice, Item, Label, Pair, Preference, Rating, Required, Study};
 
     #[test]
     fn a_difference_of_single_conversations_is_not_shown() {
@@ -440,8 +440,7 @@ mod tests {
             systems: ["a", "b"].map(str::to_owned),
             ..Pair::default()
         });
-        let line = r#"{"pair": "p", "rater": "r", "choice": "tie", "swapped": false}"#;
-        study.preferences.push(serde_json::from_str(line).expect("a choice"));
+        study.preferences.push(Preference::new("p", "r", Choice::Tie));
         let summary = Summary::of(&study, &Bootstrap { resamples: 200, ..Bootstrap::default() });
         let section = side_by_side(&summary).expect("a section");
         assert!(
