@@ -124,12 +124,27 @@ impl Nets {
     /// Runs the student once over all inputs together, so that they share batch-norm statistics,
     /// and splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
-        let sizes: Vec<i64> = inputs.iter().map(|t| t.size()[0]).collect();
-        let all = Tensor::cat(&inputs, 0);
-        let logits = group::joint(&sizes, || self.student.forward(&all, mode));
-        let mut parts = logits.split_with_sizes(&sizes, 0).into_iter();
-        std::array::from_fn(|_| parts.next().expect("one part an input"))
+        let sizes = inputs.map(|t| t.size()[0]);
+        let pass = || self.student.forward(&Tensor::cat(&inputs, 0), mode);
+        split(&group::joint(&sizes, pass), sizes)
     }
+
+    /// The same where processes that share a batch may each have another number of samples; all of
+    /// them have to call this together.
+    pub fn forward_joint_unequal<const N: usize>(
+        &self,
+        inputs: [&Tensor; N],
+        mode: Mode,
+    ) -> [Tensor; N] {
+        let sizes = inputs.map(|t| t.size()[0]);
+        let pass = || self.student.forward(&Tensor::cat(&inputs, 0), mode);
+        split(&group::joint_unequal(&sizes, pass), sizes)
+    }
+}
+
+fn split<const N: usize>(logits: &Tensor, sizes: [i64; N]) -> [Tensor; N] {
+    let mut parts = logits.split_with_sizes(&sizes[..], 0).into_iter();
+    std::array::from_fn(|_| parts.next().expect("one part an input"))
 }
 
 /// What a method may need to know of the task before the first step.

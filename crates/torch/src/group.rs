@@ -26,5 +26,5 @@ pub use launch::{Ended, Launch, end_with_launcher};
 pub use processes::{Error, Group, Reduce, Work};
 pub use reducer::Reducer;
 pub use rendezvous::{Launcher, Rendezvous, RendezvousError};
-pub use rows::{draw_for_batch, joint};
+pub use rows::{draw_for_batch, joint, joint_unequal};
 pub(crate) use rows::{gathered, own_rows};

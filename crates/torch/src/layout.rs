@@ -7,8 +7,14 @@ use crate::device::tensor_on;
 use crate::ffi;
 
 /// The images `x` `[n, c, h, w]` with their channels last in memory; no copy where they are.
+/// libtorch's operations ask the strides for it, so that those of a single channel are made those
+/// of the last one too. Panics if `x` has not four dimensions.
 pub fn channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    let (n, c, h, w) = x.size4().expect("images [n, c, h, w]");
+    if x.stride() == [h * w * c, 1, w * c, c] {
+        return x.shallow_clone();
+    }
+    x.permute([0, 2, 3, 1]).reshape([-1]).view([n, h, w, c]).permute([0, 3, 1, 2])
 }
 
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
@@ -39,4 +45,22 @@ pub fn image_batch(
     };
     let floats = bytes.to_kind(Kind::Float).g_mul_(&scale).g_add_(&shift);
     floats.permute([0, 3, 1, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_become_the_last_and_keep_their_values() {
+        for size in [[2, 3, 4, 5], [3, 1, 4, 5], [1, 3, 1, 5], [2, 4, 1, 1], [0, 3, 4, 5]] {
+            let n = size.iter().product::<i64>();
+            let x = Tensor::arange(n, (Kind::Float, Device::Cpu)).view(size);
+            let y = channels_last(&x);
+            let [_, c, h, w] = size;
+            assert_eq!(y.stride(), [h * w * c, 1, w * c, c], "{size:?}");
+            assert_eq!(y, x);
+            assert_eq!(channels_last(&y).data_ptr(), y.data_ptr(), "{size:?} is copied again");
+        }
+    }
 }

@@ -4,16 +4,19 @@
 //! τ is a moving average of the mean largest probability, p̃ of the mean prediction, h̃ of how
 //! often each class is the pseudo-label; class c's threshold is τ · p̃(c) / max p̃. The fairness
 //! term is Σ p log q with p ∝ p̃/h̃ and q ∝ p̄/h̄ of the confident strong views (equation 11). One
-//! forward pass, as FixMatch. The authors' configurations have the fairness weight 0.001 everywhere
+//! forward pass, as FixMatch, where `weak_pass` says nothing else. The authors' configurations have the fairness weight 0.001 everywhere
 //! and keep τ at 0.95 or less on SVHN; the default of their program, which none of them uses, is
 //! 0.01.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, confident, hard_labels, mask_by_class, masked_mean, one_hot};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
+use crate::parts::{
+    Judged, Marginal, WeakPass, confident, hard_labels, labeled_alone, mask_by_class, one_hot,
+    skip_faults,
+};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FreeMatch.
 ///
@@ -23,6 +26,9 @@ use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 /// | `fairness` | 0.001 | weight of the fairness term | at least 0 |
 /// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
 /// | `clip` | none | the greatest τ: 0.95 on SVHN | \[0, 1\] |
+/// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone; where `weight` is 0, no unlabelled view is run and nothing is learnt from it | false with `joint` |
+/// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FreeMatchConfig {
@@ -35,11 +41,25 @@ pub struct FreeMatchConfig {
     /// The greatest τ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
+    /// How the weak view is predicted.
+    pub weak_pass: WeakPass,
+    /// Whether strong views that do not count are left out.
+    pub skip_masked: bool,
+    /// The view of labelled samples.
+    pub labeled: ViewKind,
 }
 
 impl Default for FreeMatchConfig {
     fn default() -> Self {
-        Self { weight: Schedule::constant(1.0), fairness: 0.001, decay: 0.999, clip: None }
+        Self {
+            weight: Schedule::constant(1.0),
+            fairness: 0.001,
+            decay: 0.999,
+            clip: None,
+            weak_pass: WeakPass::Joint,
+            skip_masked: false,
+            labeled: ViewKind::Weak,
+        }
     }
 }
 
@@ -50,11 +70,16 @@ impl MethodSettings for FreeMatchConfig {
             .not_negative("fairness", self.fairness)
             .rate("decay", self.decay)
             .fraction("clip", self.clip.unwrap_or(0.0))
+            .also(skip_faults(self.weak_pass, self.skip_masked))
             .done()
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(FreeMatch::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        self.weak_pass.needs()
     }
 }
 
@@ -103,39 +128,44 @@ impl FreeMatch {
         };
         let target = over(self.predicted.tensor().shallow_clone(), self.labels.tensor());
         let current = over(sum(&p) / &count, &labels);
-        let any = mask.amax([0].as_slice(), false);
+        let any = mask.sum(Kind::Float).clamp_max(1.0);
         (target * (current + 1e-12).log()).sum(Kind::Float) * any
     }
 }
 
 impl Method for FreeMatch {
     fn views(&self) -> Views {
-        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
+        Views { labeled: self.config.labeled, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] =
-            nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let probs = weak.detach().softmax(-1, Kind::Float);
-        self.update(&probs);
-        let pseudo_label = hard_labels(&probs);
-        let predicted = self.predicted.tensor();
-        let thresholds = predicted / predicted.max() * &self.confidence;
-        let mask = confident(&probs, thresholds.index_select(0, &pseudo_label));
+        let &FreeMatchConfig { weak_pass, skip_masked, fairness, .. } = &self.config;
+        let weight = self.config.weight.at(at);
+        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
+        if skip_masked && weight == 0.0 {
+            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
+        }
+        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+            let target = weak.softmax(-1, Kind::Float);
+            self.update(&target);
+            let predicted = self.predicted.tensor();
+            let thresholds = predicted / predicted.max() * &self.confidence;
+            let mask = confident(&target, thresholds.index_select(0, &hard_labels(&target)));
+            Judged { target, mask }
+        });
+        let Judged { target, mask } = &passes.judged;
+        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
         let loss = Loss::new()
-            .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term(
-                "unsup",
-                self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &pseudo_label), &mask),
-            )
+            .term("sup", 1.0, supervised(&passes.x))
+            .term("unsup", weight, passes.masked_mean(toward))
             .note("mask", mask.mean(Kind::Float))
             .note("threshold", self.confidence.copy())
-            .note_each("mask", mask_by_class(&probs, &mask));
-        match self.config.fairness {
-            0.0 => loss,
-            weight => loss.term("fairness", weight, self.fairness(&strong, &mask)),
+            .note_each("mask", mask_by_class(target, mask));
+        if fairness == 0.0 {
+            return loss;
         }
+        let (strong, mask) = passes.strong_and_mask();
+        loss.term("fairness", fairness, self.fairness(strong, &mask))
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

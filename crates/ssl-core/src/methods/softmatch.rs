@@ -6,14 +6,15 @@
 //! of one sample has no variance and leaves σ² as it is. The mean prediction that confidences are
 //! aligned by starts at that of the first batch.
 //! Confidences are those of predictions aligned to uniform classes, pseudo-labels those of the
-//! predictions themselves, as in the authors' code. One forward pass, as FixMatch.
+//! predictions themselves, as in the authors' code. One forward pass, as FixMatch, where `weak_pass`
+//! says nothing else.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
+use crate::parts::{Judged, Marginal, WeakPass, align, hard_labels, mask_by_class};
+use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of SoftMatch.
 ///
@@ -23,6 +24,8 @@ use crate::{Batch, Method, MethodSettings, Nets, TaskInfo, ViewKind, Views};
 /// | `sigmas` | 2 | n, by which the deviation is divided | above 0 |
 /// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
 /// | `align` | true | whether confidences are those of aligned predictions | |
+/// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
+/// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SoftMatchConfig {
@@ -34,11 +37,22 @@ pub struct SoftMatchConfig {
     pub decay: f64,
     /// Whether confidences are those of aligned predictions.
     pub align: bool,
+    /// How the weak view is predicted.
+    pub weak_pass: WeakPass,
+    /// The view of labelled samples.
+    pub labeled: ViewKind,
 }
 
 impl Default for SoftMatchConfig {
     fn default() -> Self {
-        Self { weight: Schedule::constant(1.0), sigmas: 2.0, decay: 0.999, align: true }
+        Self {
+            weight: Schedule::constant(1.0),
+            sigmas: 2.0,
+            decay: 0.999,
+            align: true,
+            weak_pass: WeakPass::Joint,
+            labeled: ViewKind::Weak,
+        }
     }
 }
 
@@ -53,6 +67,10 @@ impl MethodSettings for SoftMatchConfig {
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(SoftMatch::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        self.weak_pass.needs()
     }
 }
 
@@ -104,23 +122,22 @@ impl SoftMatch {
 
 impl Method for SoftMatch {
     fn views(&self) -> Views {
-        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
+        Views { labeled: self.config.labeled, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] =
-            nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let probs = weak.detach().softmax(-1, Kind::Float);
-        let weights = self.weights(&probs);
+        // No weight is 0, so that every strong view is run.
+        let passes = self.config.weak_pass.run(nets, batch, false, |weak| {
+            let target = weak.softmax(-1, Kind::Float);
+            Judged { mask: self.weights(&target), target }
+        });
+        let Judged { target, mask: weights } = &passes.judged;
+        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
         Loss::new()
-            .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term(
-                "unsup",
-                self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &hard_labels(&probs)), &weights),
-            )
+            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
+            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
             .note("mask", weights.mean(Kind::Float))
-            .note_each("mask", mask_by_class(&probs, &weights))
+            .note_each("mask", mask_by_class(target, weights))
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

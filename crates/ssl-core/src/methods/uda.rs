@@ -104,9 +104,8 @@ impl MethodSettings for UdaConfig {
         self.weak_pass.needs()
     }
 
-    /// Not where each process would run another number of strong views.
     fn shares_batches(&self) -> bool {
-        !self.skip_masked
+        true
     }
 }
 

@@ -77,7 +77,10 @@ impl WeakPass {
         let judged = judge(&weak);
         let rows = skip.then(|| judged.mask.nonzero().squeeze_dim(1));
         let [x, strong] = match &rows {
-            Some(rows) => nets.forward_joint([labeled, &strong.index_select(0, rows)], Mode::Train),
+            Some(rows) => {
+                let strong = strong.index_select(0, rows);
+                nets.forward_joint_unequal([labeled, &strong], Mode::Train)
+            }
             None => nets.forward_joint([labeled, strong], Mode::Train),
         };
         Passes { x, weak, judged, strong, rows }
@@ -101,6 +104,13 @@ impl Passes {
             }
         }
     }
+
+    /// Logits of the strong views that were run, and how much each counts.
+    pub(crate) fn strong_and_mask(&self) -> (&Tensor, Tensor) {
+        let mask = &self.judged.mask;
+        let of_those = |rows: &Tensor| mask.index_select(0, rows);
+        (&self.strong, self.rows.as_ref().map_or_else(|| mask.shallow_clone(), of_those))
+    }
 }
 
 /// What is wrong with these settings together.
@@ -116,7 +126,9 @@ mod tests {
     use train::{Progress, Schedule};
 
     use super::*;
-    use crate::methods::{FixMatchConfig, FlexMatchConfig, UdaConfig};
+    use crate::methods::{
+        FixMatchConfig, FlexMatchConfig, FreeMatchConfig, SoftMatchConfig, UdaConfig,
+    };
     use crate::{MethodSettings, TaskInfo};
 
     /// Total and gradient of a method's loss on a batch of which some samples count.
@@ -162,20 +174,40 @@ mod tests {
             skip_masked,
             ..Default::default()
         };
-        let pairs: [[Box<dyn MethodSettings>; 2]; 4] = [
+        // The fairness term, too, is of the samples that count.
+        let free = |weak_pass, skip_masked| FreeMatchConfig {
+            fairness: 0.5,
+            weak_pass,
+            skip_masked,
+            decay: 0.5,
+            ..Default::default()
+        };
+        let pairs: [[Box<dyn MethodSettings>; 2]; 6] = [
             [Box::new(fixmatch(Joint, false)), Box::new(fixmatch(Apart, true))],
             [Box::new(fixmatch(Ema, false)), Box::new(fixmatch(Ema, true))],
             [Box::new(uda(Joint, false)), Box::new(uda(Apart, true))],
             [Box::new(flex(Joint, false)), Box::new(flex(Apart, true))],
+            [Box::new(free(Joint, false)), Box::new(free(Apart, true))],
+            [Box::new(free(Ema, false)), Box::new(free(Ema, true))],
         ];
         for [all, some] in pairs {
             let ((total, grad, notes), (skipped, less, same)) = (found(&*all), found(&*some));
             assert!((total - skipped).abs() < 1e-5, "{total} {skipped}");
             assert!(grad.iter().zip(&less).all(|(a, b)| (a - b).abs() < 1e-5), "{grad:?} {less:?}");
             assert_eq!(notes, same);
+            // Neither none nor all of them count.
+            assert!((0.01..0.99).contains(&notes[0]), "{notes:?}");
         }
         // The EMA model, which is another network here, judges otherwise.
-        assert!((found(&fixmatch(Ema, false)).0 - found(&fixmatch(Apart, false)).0).abs() > 1e-3);
+        let soft = |weak_pass| SoftMatchConfig { weak_pass, ..Default::default() };
+        let differ = |a: &dyn MethodSettings, b: &dyn MethodSettings| {
+            assert!((found(a).0 - found(b).0).abs() > 1e-3);
+        };
+        differ(&fixmatch(Ema, false), &fixmatch(Apart, false));
+        differ(&free(Ema, true), &free(Apart, true));
+        differ(&soft(Ema), &soft(Apart));
+        // Without batch norm and dropout the passes are the same.
+        assert!((found(&soft(Joint)).0 - found(&soft(Apart)).0).abs() < 1e-5);
     }
 
     #[test]
@@ -188,7 +220,13 @@ mod tests {
     #[test]
     fn without_weight_no_unlabelled_view_is_run() {
         let weight = Schedule::Delayed { value: 1.0, until: 0.5 };
-        let late: [Box<dyn MethodSettings>; 3] = [
+        let late: [Box<dyn MethodSettings>; 4] = [
+            Box::new(FreeMatchConfig {
+                weight: weight.clone(),
+                weak_pass: WeakPass::Apart,
+                skip_masked: true,
+                ..Default::default()
+            }),
             Box::new(FixMatchConfig { weight: weight.clone(), ..fixmatch(WeakPass::Ema, true) }),
             Box::new(FlexMatchConfig {
                 weight: weight.clone(),

@@ -48,9 +48,9 @@ pub(super) struct Inner {
     size: usize,
     pub(super) shim: shim::Group,
     heartbeat: Heartbeat,
-    /// How many rows each batch has that goes through the network with the others; none where it is
-    /// one batch.
-    pub(super) rows: RefCell<Vec<i64>>,
+    /// How many rows each batch has in each process that goes through the network with the others;
+    /// none where it is one batch.
+    pub(super) rows: RefCell<Vec<Vec<usize>>>,
     pub(super) sync_batch_norm: Cell<bool>,
 }
 

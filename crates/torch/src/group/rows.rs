@@ -2,7 +2,8 @@
 //! depend on how many processes there are.
 //!
 //! A batch of n samples is shared equally: rank r has the samples from r·n/N on. Where several
-//! batches go through a network together, one after another, each is shared so.
+//! batches go through a network together, one after another, each is shared so, or as the processes
+//! tell one another ([`joint_unequal`]).
 
 use std::iter::once;
 use std::ops::Range;
@@ -13,17 +14,33 @@ use super::ambient::current;
 use super::processes::Group;
 use crate::rng;
 
-/// Runs `f`, a pass over batches that were put together, of so many rows each.
+/// Runs `f`, a pass over batches that were put together, of so many rows each in every process.
 pub fn joint<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
     let Some(group) = current() else { return f() };
-    let before = group.0.rows.replace(rows.to_vec());
+    within(&group, rows.iter().map(|&rows| vec![rows as usize; group.size()]).collect(), f)
+}
+
+/// The same where each process may have other numbers of rows, which the processes tell one another
+/// first: all of them have to call this together. The whole batch has the rows of the processes in
+/// the order of their ranks.
+pub fn joint_unequal<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
+    let Some(group) = current() else { return f() };
+    // A failure stays with the group, which is asked before the result is used.
+    let Ok(all) = group.all_gather(&Tensor::from_slice(rows)) else { return f() };
+    let all: Vec<Vec<i64>> = all.iter().map(|t| Vec::try_from(t).expect("int64")).collect();
+    let of_batch = |batch: usize| all.iter().map(|rows| rows[batch] as usize).collect();
+    within(&group, (0..rows.len()).map(of_batch).collect(), f)
+}
+
+fn within<T>(group: &Group, rows: Vec<Vec<usize>>, f: impl FnOnce() -> T) -> T {
+    let before = group.0.rows.replace(rows);
     let made = f();
     group.0.rows.replace(before);
     made
 }
 
-/// Which rows of all processes' batches the `rows` of this one are, where each has as many: a range
-/// for each batch, in rising order; all of them where there is one process.
+/// Which rows of all processes' batches the `rows` of this one are: a range for each batch, in
+/// rising order; all of them where there is one process.
 pub(crate) fn own_rows(rows: usize) -> Vec<Range<usize>> {
     match current() {
         None => once(0..rows).collect(),
@@ -31,19 +48,30 @@ pub(crate) fn own_rows(rows: usize) -> Vec<Range<usize>> {
     }
 }
 
-/// Numbers of all processes' rows, each of which gives as many of its own, in the order of the
-/// whole batch; and which of them are its own. All processes have to call this together.
+/// Numbers of all processes' rows, of which each gives its own, in the order of the whole batch; and
+/// which of them are its own. All processes have to call this together.
 pub(crate) fn gathered(own: &[i64]) -> (Vec<i64>, Vec<Range<usize>>) {
     let alone = || (own.to_vec(), once(0..own.len()).collect());
     let Some(group) = current() else { return alone() };
     // A failure stays with the group, which is asked before the result is used.
-    let Ok(parts) = group.all_gather(&Tensor::from_slice(own)) else { return alone() };
-    let parts: Vec<Vec<i64>> =
-        parts.iter().map(|part| Vec::try_from(part).expect("int64")).collect();
-    let (mut all, mut start) = (Vec::with_capacity(own.len() * parts.len()), 0);
-    for rows in group.batches(own.len()) {
-        parts.iter().for_each(|part| all.extend_from_slice(&part[start..start + rows]));
-        start += rows;
+    let Ok(parts) = group.all_gather_rows(&Tensor::from_slice(own)) else { return alone() };
+    let parts: Vec<i64> = Vec::try_from(parts).expect("int64");
+    let batches = group.batches(own.len());
+    let mut left = &parts[..];
+    let mut of_process: Vec<&[i64]> = (0..group.size())
+        .map(|rank| {
+            let (own, rest) = left.split_at(batches.iter().map(|batch| batch[rank]).sum());
+            left = rest;
+            own
+        })
+        .collect();
+    let mut all = Vec::with_capacity(parts.len());
+    for batch in &batches {
+        for (own, &rows) in of_process.iter_mut().zip(batch) {
+            let (these, rest) = own.split_at(rows);
+            all.extend_from_slice(these);
+            *own = rest;
+        }
     }
     (all, group.own_ranges(own.len()))
 }
@@ -56,7 +84,7 @@ pub fn draw_for_batch(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Ten
     let _alone = rng::exclusive();
     let Some(group) = current() else { return draw(shape) };
     let mut whole = shape.to_vec();
-    whole[0] *= group.size() as i64;
+    whole[0] = group.batches(shape[0] as usize).iter().flatten().sum::<usize>() as i64;
     let all = draw(&whole);
     let own = group.own_ranges(shape[0] as usize).into_iter().map(|rows| {
         Tensor::arange_start(rows.start as i64, rows.end as i64, (Kind::Int64, Device::Cpu))
@@ -65,28 +93,32 @@ pub fn draw_for_batch(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Ten
 }
 
 impl Group {
-    /// How many of this process's first `rows` rows each batch has.
-    fn batches(&self, rows: usize) -> Vec<usize> {
+    /// How many of the first rows of each process each batch has; `rows` is how many there are in
+    /// this one.
+    fn batches(&self, rows: usize) -> Vec<Vec<usize>> {
         let (mut left, mut batches) = (rows, Vec::new());
-        let known = self.0.rows.borrow();
-        // Rows that belong to no known batch are one of their own.
-        for batch in known.iter().map(|&rows| rows as usize).chain([usize::MAX]) {
-            let batch = batch.min(left);
-            if batch > 0 {
-                batches.push(batch);
-                left -= batch;
+        for batch in self.0.rows.borrow().iter() {
+            let own = batch[self.rank()];
+            if own > left {
+                break;
             }
+            batches.push(batch.clone());
+            left -= own;
+        }
+        // Rows that belong to no known batch are one of their own, of which all have as many.
+        if left > 0 {
+            batches.push(vec![left; self.size()]);
         }
         batches
     }
 
     /// Where these rows are in the batches of all processes.
     fn own_ranges(&self, rows: usize) -> Vec<Range<usize>> {
-        let (rank, size, mut before) = (self.rank(), self.size(), 0);
-        let own = |batch: usize| {
-            let first = before + rank * batch;
-            before += size * batch;
-            first..first + batch
+        let mut before = 0;
+        let own = |batch: Vec<usize>| {
+            let first = before + batch[..self.rank()].iter().sum::<usize>();
+            before += batch.iter().sum::<usize>();
+            first..first + batch[self.rank()]
         };
         self.batches(rows).into_iter().map(own).collect()
     }

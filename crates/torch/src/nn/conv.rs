@@ -7,7 +7,7 @@ use super::conv_config::{ConvConfig, LANES};
 use super::folded::Folded;
 use crate::graph::{Graph, Value};
 use crate::precision::convolution_kind;
-use crate::{Init, Role, Scope, ffi, flops};
+use crate::{Init, Role, Scope, ffi, flops, layout};
 
 /// A two-dimensional convolution.
 #[derive(Debug)]
@@ -79,8 +79,11 @@ impl Conv2d {
         ours && here && kinds && x.numel() > 0
     }
 
+    /// Channels are last in memory in what comes out, whatever they are in `x`: batch norm and
+    /// pooling behind it are made for that, and libtorch's convolutions are faster so.
     fn by_libtorch(&self, x: &Tensor) -> Tensor {
         let ConvConfig { stride, groups, .. } = self.config;
+        let x = &layout::channels_last(x);
         let conv = |x: &Tensor, pad: [i64; 2]| {
             x.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], pad, [1, 1], groups)
         };
@@ -179,6 +182,23 @@ mod tests {
         let config = ConvConfig::depthwise(16, 3).stride(2);
         let (conv, _params) = depthwise(ConvConfig { padding: Padding::Symmetric(0), ..config });
         let _ = conv.forward(&wave(&[1, 16, 8, 2], 1.0));
+    }
+
+    #[test]
+    fn channels_come_out_last_whatever_comes_in() {
+        for groups in [1, 4] {
+            let config = ConvConfig { groups, ..ConvConfig::new(4, 8, 3) };
+            let (conv, _params) = depthwise(config);
+            let x = wave(&[2, 4, 6, 5], 0.37);
+            assert!(x.is_contiguous());
+            let y = conv.forward(&x);
+            assert_eq!(y.stride(), [6 * 5 * 8, 1, 5 * 8, 8]);
+            // The rows that a mask leaves.
+            let rows = Tensor::from_slice(&[1_i64]);
+            let some = conv.forward(&layout::channels_last(&x).index_select(0, &rows));
+            assert_eq!(some.stride()[1], 1);
+            assert!(some.allclose(&y.narrow(0, 1, 1), 1e-5, 1e-6, false));
+        }
     }
 
     #[test]

@@ -314,6 +314,39 @@ fn noise() {
         assert_eq!(found, wanted, "{mode:?}");
     }
     by_place(&group);
+    unequal(&group);
+}
+
+/// Of the second batch each process has another number of samples, the first one none.
+fn unequal(group: &Group) {
+    let (rank, size) = (group.rank(), group.size());
+    let counts: Vec<usize> = (0..size).map(|rank| 3 * rank).collect();
+    let first = 2 * size + counts[..rank].iter().sum::<usize>();
+    let own = [2 * rank..2 * rank + 2, first..first + counts[rank]];
+    let all = 2 * size + counts.iter().sum::<usize>();
+    let of = |x: &Tensor| {
+        let rows = own.each_ref().map(|own| x.narrow(0, own.start as i64, own.len() as i64));
+        Tensor::cat(&rows, 0)
+    };
+    let x = Tensor::ones([all as i64, 5], (Kind::Float, Device::Cpu));
+    let noise = |x: &Tensor| {
+        let keyed = nn::keyed_dropout(x, 0.3, Mode::Train);
+        nn::dropout(&keyed, 0.2, Mode::Train)
+    };
+    torch::rng::seed(7);
+    let whole = noise(&x);
+    torch::rng::seed(7);
+    let sizes = own.each_ref().map(|own| own.len() as i64);
+    let lengths: Vec<usize> = (0..all).map(|i| 1 + (i * i) % 11).collect();
+    let wanted = BatchPart::new(&lengths, own.clone());
+    let found = group.within(|| {
+        torch::group::joint_unequal(&sizes, || {
+            let found = noise(&of(&x));
+            assert_eq!(BatchPart::of_group(wanted.lengths()), wanted);
+            found
+        })
+    });
+    assert_eq!(found.expect("well"), of(&whole));
 }
 
 /// The same by the place in batches that were put together, of samples and of texts, of whose

@@ -82,9 +82,8 @@ impl Experiment for SslTable {
         for (name, row) in self.recipe.trainings()? {
             ensure!(
                 row.method.shares_batches(),
-                "row {name}: its method goes by all samples of a batch, draws numbers for it, or \
-                 leaves some out (skip_masked), and so it trains in one process; choose others by \
-                 --rows"
+                "row {name}: its method goes by all samples of a batch, or draws numbers for it, \
+                 and so it trains in one process; choose others by --rows"
             );
             processes::check_batch("train", &row.train, processes)
                 .with_context(|| format!("row {name}"))?;

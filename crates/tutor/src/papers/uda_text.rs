@@ -108,8 +108,8 @@ impl Experiment for UdaText {
         for Row { name, recipe, .. } in self.recipe.trainings()? {
             ensure!(
                 recipe.method.shares_batches(),
-                "row {name}: its method goes by all texts of a batch, draws numbers for it, or leaves \
-                 some out (skip_masked), and so it trains in one process; choose others by --rows"
+                "row {name}: its method goes by all texts of a batch, or draws numbers for it, and so \
+                 it trains in one process; choose others by --rows"
             );
             let of_row = || format!("row {name}");
             processes::check_batch("train", &recipe.train, processes).with_context(of_row)?;

@@ -26,6 +26,11 @@ pub(crate) fn network(dir: &Path, name: &str) {
     fs::write(folder.join("vocab.txt"), TOKENS).expect("written");
 }
 
+/// A text of so many sentences of the small vocabulary.
+pub(crate) fn pieces(sentences: usize) -> String {
+    ["The film was good.", "It is not bad.", "A film is it.", "Was it bad?"][..sentences].join(" ")
+}
+
 /// The files of a task: names of columns (CoLA's training file has none) and rows.
 fn glue(dir: &Path) {
     let write = |file: &str, rows: &[&str]| {
@@ -191,7 +196,7 @@ fn squad(dir: &Path) {
         }),
     };
     // Longer than a sequence, so that there are several windows.
-    let context = "The film was good. It is not bad. A film is it. Was it bad? No.";
+    let context = pieces(4) + " No.";
     let asked = [
         ask("q1", "Was it good?", Some(("film was good", 4))),
         ask("q2", "Is it?", Some(("not bad", 25))),

@@ -40,6 +40,7 @@ mod ssa;
 mod stored_views;
 mod text_tools;
 mod together;
+mod together_finetune;
 mod translation;
 mod tutor;
 mod uda_text;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::finetune::network;
 use crate::tutor::{call, command, refused, result, run, run_folder};
 
 /// Twenty steps, each of which is logged, with a learning rate at which a difference in the last
@@ -30,7 +29,7 @@ pub(crate) const FEW: [&str; 16] = [
 ];
 
 /// Runs a recipe in so many processes, in a folder of their number, and gives the run's folder.
-fn in_processes(dir: &Path, recipe: &str, processes: usize, more: &[&str]) -> PathBuf {
+pub(crate) fn in_processes(dir: &Path, recipe: &str, processes: usize, more: &[&str]) -> PathBuf {
     let number = processes.to_string();
     let before = match processes {
         1 => vec!["run", recipe],
@@ -41,10 +40,15 @@ fn in_processes(dir: &Path, recipe: &str, processes: usize, more: &[&str]) -> Pa
 
 /// The loss of every step of a training.
 fn losses(training: &Path) -> Vec<f64> {
+    noted(training, "loss")
+}
+
+/// A number of the record of every step that has it.
+fn noted(training: &Path, key: &str) -> Vec<f64> {
     let text = std::fs::read_to_string(training.join("metrics.jsonl")).expect("a record");
     let rows = text.lines().map(|line| {
         let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        row["loss"].as_f64()
+        row[key].as_f64()
     });
     rows.flatten().collect()
 }
@@ -69,6 +73,29 @@ fn two_and_four_processes_have_the_losses_of_one() {
         }
         let [wanted, found] = [&alone, &shared].map(|folder| result(folder)["rows"].clone());
         assert_eq!(found, wanted, "each image is counted once");
+    }
+}
+
+/// Of the views that a mask leaves, each process runs another number. The first row is that of the
+/// recipe's own method, which is set to another one.
+#[test]
+fn what_a_mask_leaves_out_changes_no_loss_of_several_processes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let train = &FEW[..14];
+    for method in ["fixmatch", "uda"] {
+        let setting = format!(
+            "method={{kind=\"{method}\",threshold=0.2,weak_pass=\"ema\",skip_masked=true}}"
+        );
+        let more = [train, &["--rows", "supervised", "--set", &setting]].concat();
+        let [alone, shared] = [1, 2].map(|processes| {
+            let under = dir.path().join(method);
+            std::fs::create_dir_all(&under).expect("a folder");
+            let folder = in_processes(&under, "ssl-benchmark", processes, &more);
+            folder.join("seed-1/supervised")
+        });
+        let masks = noted(&alone, "note/mask");
+        assert!(masks.iter().any(|mask| (0.02..0.98).contains(mask)), "{method}: {masks:?}");
+        assert_near(&shared, &alone);
     }
 }
 
@@ -218,38 +245,6 @@ fn methods_on_texts_have_the_losses_of_one_process() {
     assert!(said.contains("row vat: its method"), "{said}");
     let said = with(&["supervised", "--set", "train.batch=5"]);
     assert!(said.contains("row supervised: train.batch: a batch of 5"), "{said}");
-}
-
-/// Words with tags, of which the processes do not have equally many.
-#[test]
-fn fine_tuning_is_that_of_one_process() {
-    let dir = tempfile::tempdir().expect("a folder");
-    network(dir.path(), "electra_tf");
-    let words = ["the X O\n", "a X O\n", "good A B-GOOD\n", "bad A O\n", "it X O\n"];
-    let sentence = |i: usize| -> String {
-        (0..1 + i % 5).map(|j| words[(i + 2 * j) % 5]).chain(["\n"]).collect()
-    };
-    let text: String = (0..16).map(sentence).collect();
-    for file in ["eng.train", "eng.testa"] {
-        std::fs::write(dir.path().join(file), &text).expect("written");
-    }
-    let plan = "finetune tag --train eng.train --test eng.testa --max-length 12 --weights electra_tf \
-                --steps 1 --seeds 1 --threads 1";
-    let planned = run(dir.path(), &plan.split_whitespace().collect::<Vec<_>>());
-    let recipe = run_folder(dir.path(), &planned).join("recipe.toml");
-    let recipe = recipe.to_str().expect("UTF-8");
-    let few = "--threads 1 --device cpu --set steps=20 --set cadence.log=1 --set \
-               finetuning.batch=8 --set finetuning.lr=0.0005";
-    let few: Vec<&str> = few.split_whitespace().collect();
-    let alone = in_processes(dir.path(), recipe, 1, &few);
-    for processes in [2, 4] {
-        let shared = in_processes(dir.path(), recipe, processes, &few);
-        assert_near(&shared.join("seed-1/training"), &alone.join("seed-1/training"));
-        assert_eq!(result(&shared)["rows"], result(&alone)["rows"]);
-    }
-    let odd = ["launch", "--nproc", "3", "--", "run", recipe];
-    let said = refused(dir.path(), &[&odd[..], &few].concat());
-    assert!(said.contains("finetuning.batch: a batch of 8"), "{said}");
 }
 
 /// With its dropout and its generator's draws, and the classifiers that start from it.
