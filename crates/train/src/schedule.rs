@@ -22,6 +22,7 @@ use crate::Progress;
 /// | `rsqrt-decay` | `scale / √max(s, warmup)` at step `s`: constant at first (`rule = "flat"`, Meena with `scale` 1 and 10,000 steps, 0.01 at first), or times `s / warmup` then (`rule = "linear"`, the Transformer's) |
 /// | `cosine` | `from · cos(7πt/16)` (FixMatch, arXiv 2001.07685, section 2.3; ends at 0.195 · `from`) |
 /// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
+/// | `warmup-stable-decay` | `from` for the part `until` of the run, then the half cosine to `to` (Hu et al. 2024, arXiv 2404.06395, section 4, with another decay) |
 /// | `cyclic-cosine` | the half cosine from `from` to 0 over the part `length` of the run, followed up to the part `turn`; from there on its last part `cycle` again and again (fast-SWA, arXiv 1806.05594, section 5.1) |
 /// | `exponential` | `from · rate ^ ⌊step / every⌋` (EfficientNet, Noisy Student: rate 0.97 every 2.4 epochs) |
 /// | `exponential-to` | the same, with `every` such that the last value is about `to` (Noisy Student's `final_base_lr`) |
@@ -94,6 +95,18 @@ pub enum Schedule {
         /// Steps of warm-up.
         #[serde(default)]
         warmup: u64,
+    },
+    /// One value, then half a period of a cosine.
+    WarmupStableDecay {
+        /// First value.
+        from: f64,
+        /// Value after the last step.
+        to: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+        /// Up to which part of the run the first value stays.
+        until: f64,
     },
     /// The first part of half a period of a cosine, then the last piece of it again and again. All
     /// lengths are parts of the run.
@@ -203,6 +216,11 @@ fn whole() -> f64 {
     1.0
 }
 
+/// Half a period of a cosine, at the part `t` of the way.
+fn half(from: f64, to: f64, t: f64) -> f64 {
+    to + (from - to) * 0.5 * (1.0 + (PI * t).cos())
+}
+
 impl Schedule {
     /// One value throughout.
     pub fn constant(value: f64) -> Self {
@@ -219,6 +237,7 @@ impl Schedule {
             | S::DecayFromStart { warmup, .. }
             | S::Cosine { warmup, .. }
             | S::HalfCosine { warmup, .. }
+            | S::WarmupStableDecay { warmup, .. }
             | S::Exponential { warmup, .. }
             | S::ExponentialTo { warmup, .. } => *warmup = most.min(*warmup),
             S::RsqrtDecay { .. }
@@ -265,13 +284,15 @@ impl Schedule {
             S::Cosine { from, warmup } => {
                 warmed(from, warmup, &|t| from * (7.0 * PI * t / 16.0).cos())
             }
-            S::HalfCosine { from, to, warmup } => {
-                warmed(from, warmup, &|t| to + (from - to) * 0.5 * (1.0 + (PI * t).cos()))
-            }
+            S::HalfCosine { from, to, warmup } => warmed(from, warmup, &|t| half(from, to, t)),
+            S::WarmupStableDecay { from, to, warmup, until } => warmed(from, warmup, &|_| {
+                let t = (at.fraction() - until) / (1.0 - until);
+                half(from, to, t.max(0.0))
+            }),
             S::CyclicCosine { from, length, turn, cycle } => {
                 let t = at.fraction();
                 let t = if t < turn { t } else { turn - cycle + (t - turn) % cycle };
-                from * 0.5 * (1.0 + (PI * (t / length).min(1.0)).cos())
+                half(from, 0.0, (t / length).min(1.0))
             }
             S::Exponential { from, rate, every, warmup } => {
                 warmed(from, warmup, &|_| from * rate.powf((step / every).floor()))
@@ -308,6 +329,9 @@ impl Schedule {
             S::Constant { value, .. } => faults.not_negative("value", value),
             S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
                 faults.not_negative("from", from).not_negative("to", to)
+            }
+            S::WarmupStableDecay { from, to, until, .. } => {
+                faults.not_negative("from", from).not_negative("to", to).rate("until", until)
             }
             S::Cosine { from, .. } | S::DecayFromStart { from, .. } => {
                 faults.not_negative("from", from)

@@ -32,6 +32,9 @@ fn values_by_hand() {
     let uda = "kind = 'half-cosine'\nfrom = 0.03\nto = 0.00012\nwarmup = 20000";
     let middle = (0.03 + 0.00012) / 2.0;
     check(uda, 400_000, &[(10_000, 0.015), (20_000, 0.03), (210_000, middle), (400_000, 0.00012)]);
+    // The decay begins after 60 of 100 steps.
+    let held = "kind = 'warmup-stable-decay'\nfrom = 0.2\nto = 0.1\nwarmup = 10\nuntil = 0.6";
+    check(held, 100, &[(5, 0.1), (10, 0.2), (60, 0.2), (80, 0.15), (100, 0.1)]);
 }
 
 /// ELECTRA's warm-up multiplies the decay, UDA's stands in its stead.
@@ -147,6 +150,8 @@ fn a_fault_is_named() {
     assert_eq!(message, "over: 0 is not in (0, 1]");
     let message = fault("kind = 'delayed'\nvalue = 1\nuntil = 1.5");
     assert_eq!(message, "until: 1.5 is not in [0, 1]");
+    let message = fault("kind = 'warmup-stable-decay'\nfrom = 1\nto = 0\nuntil = 1");
+    assert_eq!(message, "until: 1 is not in [0, 1)");
     let message = fault("kind = 'linear'\nfrom = 1\nto = nan");
     assert_eq!(message, "to: NaN is not finite");
     let unknown = toml::from_str::<Schedule>("kind = 'linear'\nfrom = 1\nto = 2\nwarm = 3");
@@ -156,7 +161,7 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..14).prop_map(
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..15).prop_map(
         |(from, part, rate, warmup, over, kind)| {
             let to = from * part * 0.999;
             match kind {
@@ -178,6 +183,7 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                     Schedule::RsqrtDecay { scale: from, warmup, rule }
                 }
                 12 => Schedule::Delayed { value: from, until: part },
+                13 => Schedule::WarmupStableDecay { from, to, warmup, until: part * 0.999 },
                 9 => Schedule::CyclicCosine {
                     from,
                     length: over + part,
@@ -205,6 +211,7 @@ proptest! {
             | Schedule::Cosine { from, .. }
             | Schedule::DecayFromStart { from, .. }
             | Schedule::HalfCosine { from, .. }
+            | Schedule::WarmupStableDecay { from, .. }
             | Schedule::CyclicCosine { from, .. }
             | Schedule::Exponential { from, .. }
             | Schedule::ExponentialTo { from, .. }
@@ -221,6 +228,7 @@ proptest! {
             | Schedule::Linear { warmup, .. }
             | Schedule::Cosine { warmup, .. }
             | Schedule::HalfCosine { warmup, .. }
+            | Schedule::WarmupStableDecay { warmup, .. }
             | Schedule::Exponential { warmup, .. }
             | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
             Schedule::SigmoidRampDown { .. } => (0, true),

@@ -76,7 +76,7 @@ fn two_and_four_processes_have_the_losses_of_one() {
     }
 }
 
-/// Of the views that a mask leaves, each process runs another number. The first row is that of the
+/// Of the views that a mask leaves, each process runs another number. The first row has the
 /// recipe's own method, which is set to another one.
 #[test]
 fn what_a_mask_leaves_out_changes_no_loss_of_several_processes() {
@@ -91,7 +91,7 @@ fn what_a_mask_leaves_out_changes_no_loss_of_several_processes() {
             let under = dir.path().join(method);
             std::fs::create_dir_all(&under).expect("a folder");
             let folder = in_processes(&under, "ssl-benchmark", processes, &more);
-            folder.join("seed-1/supervised")
+            folder.join(format!("seed-1/supervised-{method}"))
         });
         let masks = noted(&alone, "note/mask");
         assert!(masks.iter().any(|mask| (0.02..0.98).contains(mask)), "{method}: {masks:?}");
