@@ -52,9 +52,9 @@ impl BatchPart {
 
     /// The sequences of this process, of these lengths, among those of all processes of the
     /// [group](crate::group::current), each of which has as many, or as many as
-    /// [they said](crate::group::joint_unequal): the others are asked for their lengths, so that all
-    /// have to call this together. Batches that were [put together](crate::group::joint) are shared
-    /// each by itself. Without a group they are the whole batch.
+    /// [they said](crate::group::joint_unequal): the others are asked for their lengths, so that
+    /// all have to call this together. Batches that were [put together](crate::group::joint) are
+    /// shared each by itself. Without a group they are the whole batch.
     pub fn of_group(lengths: &[usize]) -> Self {
         let own: Vec<i64> = lengths.iter().map(|&n| n as i64).collect();
         let (all, ranges) = group::gathered(&own);

@@ -4,9 +4,9 @@
 //! τ is a moving average of the mean largest probability, p̃ of the mean prediction, h̃ of how
 //! often each class is the pseudo-label; class c's threshold is τ · p̃(c) / max p̃. The fairness
 //! term is Σ p log q with p ∝ p̃/h̃ and q ∝ p̄/h̄ of the confident strong views (equation 11). One
-//! forward pass, as FixMatch, where `weak_pass` says nothing else. The authors' configurations have the fairness weight 0.001 everywhere
-//! and keep τ at 0.95 or less on SVHN; the default of their program, which none of them uses, is
-//! 0.01.
+//! forward pass, as FixMatch, where `weak_pass` says nothing else. The authors' configurations have
+//! the fairness weight 0.001 everywhere and keep τ at 0.95 or less on SVHN; the default of their
+//! program, which none of them uses, is 0.01.
 
 use serde::{Deserialize, Serialize};
 use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};

@@ -6,8 +6,8 @@
 //! of one sample has no variance and leaves σ² as it is. The mean prediction that confidences are
 //! aligned by starts at that of the first batch.
 //! Confidences are those of predictions aligned to uniform classes, pseudo-labels those of the
-//! predictions themselves, as in the authors' code. One forward pass, as FixMatch, where `weak_pass`
-//! says nothing else.
+//! predictions themselves, as in the authors' code.
+//! One forward pass, as FixMatch, where `weak_pass` says nothing else.
 
 use serde::{Deserialize, Serialize};
 use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};

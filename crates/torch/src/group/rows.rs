@@ -48,8 +48,8 @@ pub(crate) fn own_rows(rows: usize) -> Vec<Range<usize>> {
     }
 }
 
-/// Numbers of all processes' rows, of which each gives its own, in the order of the whole batch; and
-/// which of them are its own. All processes have to call this together.
+/// Numbers of all processes' rows, of which each gives its own, in the order of the whole batch;
+/// and which of them are its own. All processes have to call this together.
 pub(crate) fn gathered(own: &[i64]) -> (Vec<i64>, Vec<Range<usize>>) {
     let alone = || (own.to_vec(), once(0..own.len()).collect());
     let Some(group) = current() else { return alone() };

@@ -317,6 +317,11 @@ fn noise() {
     unequal(&group);
 }
 
+fn rows_of(own: &[std::ops::Range<usize>], x: &Tensor) -> Tensor {
+    let rows = own.iter().map(|own| x.narrow(0, own.start as i64, own.len() as i64));
+    Tensor::cat(&rows.collect::<Vec<_>>(), 0)
+}
+
 /// Of the second batch each process has another number of samples, the first one none.
 fn unequal(group: &Group) {
     let (rank, size) = (group.rank(), group.size());
@@ -324,15 +329,9 @@ fn unequal(group: &Group) {
     let first = 2 * size + counts[..rank].iter().sum::<usize>();
     let own = [2 * rank..2 * rank + 2, first..first + counts[rank]];
     let all = 2 * size + counts.iter().sum::<usize>();
-    let of = |x: &Tensor| {
-        let rows = own.each_ref().map(|own| x.narrow(0, own.start as i64, own.len() as i64));
-        Tensor::cat(&rows, 0)
-    };
     let x = Tensor::ones([all as i64, 5], (Kind::Float, Device::Cpu));
-    let noise = |x: &Tensor| {
-        let keyed = nn::keyed_dropout(x, 0.3, Mode::Train);
-        nn::dropout(&keyed, 0.2, Mode::Train)
-    };
+    let keyed = |x: &Tensor| nn::keyed_dropout(x, 0.3, Mode::Train);
+    let noise = |x: &Tensor| nn::dropout(&keyed(x), 0.2, Mode::Train);
     torch::rng::seed(7);
     let whole = noise(&x);
     torch::rng::seed(7);
@@ -341,12 +340,12 @@ fn unequal(group: &Group) {
     let wanted = BatchPart::new(&lengths, own.clone());
     let found = group.within(|| {
         torch::group::joint_unequal(&sizes, || {
-            let found = noise(&of(&x));
+            let found = noise(&rows_of(&own, &x));
             assert_eq!(BatchPart::of_group(wanted.lengths()), wanted);
             found
         })
     });
-    assert_eq!(found.expect("well"), of(&whole));
+    assert_eq!(found.expect("well"), rows_of(&own, &whole));
 }
 
 /// The same by the place in batches that were put together, of samples and of texts, of whose
@@ -362,15 +361,11 @@ fn by_place(group: &Group) {
     // Of both batches, the second behind the first one.
     let own = batches.map(|rows| rank * (rows / size)..(rank + 1) * (rows / size));
     let own = [own[0].clone(), 8 + own[1].start..8 + own[1].end];
-    let of = |own: &[std::ops::Range<usize>], x: &Tensor| {
-        let rows = own.iter().map(|own| x.narrow(0, own.start as i64, own.len() as i64));
-        Tensor::cat(&rows.collect::<Vec<_>>(), 0)
-    };
     let x = Tensor::ones([32, 5], (Kind::Float, Device::Cpu));
     torch::rng::seed(6);
     let whole = nn::keyed_dropout(&x, 0.3, Mode::Train);
-    let found = together(&|| nn::keyed_dropout(&of(&own, &x), 0.3, Mode::Train));
-    assert_eq!(found, of(&own, &whole));
+    let found = together(&|| nn::keyed_dropout(&rows_of(&own, &x), 0.3, Mode::Train));
+    assert_eq!(found, rows_of(&own, &whole));
 
     let lengths: Vec<usize> = (0..32).map(|i| 1 + (i * i) % 11).collect();
     let wanted = BatchPart::new(&lengths, own.clone());
@@ -378,7 +373,7 @@ fn by_place(group: &Group) {
     let tokens = Tensor::ones([count, 3], (Kind::Float, Device::Cpu));
     let drop = |part: &BatchPart| {
         let places = part.token_ranges();
-        nn::keyed_dropout_at(places, &of(places, &tokens), 0.3, Mode::Train)
+        nn::keyed_dropout_at(places, &rows_of(places, &tokens), 0.3, Mode::Train)
     };
     torch::rng::seed(6);
     let whole = nn::keyed_dropout(&tokens, 0.3, Mode::Train);
@@ -387,7 +382,7 @@ fn by_place(group: &Group) {
         assert_eq!(part, wanted);
         drop(&part)
     });
-    assert_eq!(found, of(wanted.token_ranges(), &whole));
+    assert_eq!(found, rows_of(wanted.token_ranges(), &whole));
     // Of a pass over the second batch alone.
     let alone = BatchPart::new(&lengths[8..], Some(own[1].start - 8..own[1].end - 8));
     let part = group.within(|| BatchPart::of_group(alone.lengths())).expect("well");
