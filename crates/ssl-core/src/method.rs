@@ -124,9 +124,7 @@ impl Nets {
     /// Runs the student once over all inputs together, so that they share batch-norm statistics,
     /// and splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
-        let sizes = inputs.map(|t| t.size()[0]);
-        let pass = || self.student.forward(&Tensor::cat(&inputs, 0), mode);
-        split(&group::joint(&sizes, pass), sizes)
+        Self::joint(inputs, |sizes, all| group::joint(sizes, || self.student.forward(all, mode)))
     }
 
     /// The same where processes that share a batch may each have another number of samples; all of
@@ -136,15 +134,20 @@ impl Nets {
         inputs: [&Tensor; N],
         mode: Mode,
     ) -> [Tensor; N] {
-        let sizes = inputs.map(|t| t.size()[0]);
-        let pass = || self.student.forward(&Tensor::cat(&inputs, 0), mode);
-        split(&group::joint_unequal(&sizes, pass), sizes)
+        Self::joint(inputs, |sizes, all| {
+            group::joint_unequal(sizes, || self.student.forward(all, mode))
+        })
     }
-}
 
-fn split<const N: usize>(logits: &Tensor, sizes: [i64; N]) -> [Tensor; N] {
-    let mut parts = logits.split_with_sizes(&sizes[..], 0).into_iter();
-    std::array::from_fn(|_| parts.next().expect("one part an input"))
+    fn joint<const N: usize>(
+        inputs: [&Tensor; N],
+        forward: impl FnOnce(&[i64], &Tensor) -> Tensor,
+    ) -> [Tensor; N] {
+        let sizes = inputs.map(|t| t.size()[0]);
+        let logits = forward(&sizes, &Tensor::cat(&inputs, 0));
+        let mut parts = logits.split_with_sizes(&sizes[..], 0).into_iter();
+        std::array::from_fn(|_| parts.next().expect("one part an input"))
+    }
 }
 
 /// What a method may need to know of the task before the first step.

@@ -6,13 +6,10 @@
 //! those under the threshold (equation 4).
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy};
+use torch::{ConfigError, Faults, Kind, Tensor};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{
-    Aligner, Alignment, Judged, WeakPass, confident, hard_labels, labeled_alone, mask_by_class,
-    skip_faults,
-};
+use crate::parts::{Aligner, Alignment, Judged, WeakPass, confident, skip_faults};
 use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
@@ -108,26 +105,16 @@ impl Method for FixMatch {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &FixMatchConfig { threshold, weak_pass, skip_masked, .. } = &self.config;
         let weight = self.config.weight.at(at);
-        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
-        if skip_masked && weight == 0.0 {
-            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
-        }
         let aligner = &mut self.aligner;
-        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+        let judge = |weak: &Tensor| {
             let probs = weak.softmax(-1, Kind::Float);
             let target = match aligner {
                 Some(aligner) => aligner.align(&probs, &batch.y),
                 None => probs,
             };
             Judged { mask: confident(&target, threshold), target }
-        });
-        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
-        let Judged { target, mask } = &passes.judged;
-        Loss::new()
-            .term("sup", 1.0, supervised(&passes.x))
-            .term("unsup", weight, passes.masked_mean(toward))
-            .note("mask", mask.mean(Kind::Float))
-            .note_each("mask", mask_by_class(target, mask))
+        };
+        weak_pass.hard_label_loss(nets, batch, skip_masked, weight, judge).0
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

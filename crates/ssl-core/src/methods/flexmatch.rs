@@ -6,12 +6,10 @@
 //! (2 − β), the convex map of equation 10. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{
-    Judged, WeakPass, confident, hard_labels, labeled_alone, mask_by_class, skip_faults,
-};
+use crate::parts::{Judged, WeakPass, confident, hard_labels, skip_faults};
 use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FlexMatch.
@@ -105,17 +103,15 @@ impl Method for FlexMatch {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &FlexMatchConfig { weak_pass, skip_masked, .. } = &self.config;
         let weight = self.config.weight.at(at);
-        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
-        if skip_masked && weight == 0.0 {
-            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
-        }
-        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+        let judge = |weak: &Tensor| {
             let target = weak.softmax(-1, Kind::Float);
             let threshold = self.thresholds().index_select(0, &hard_labels(&target));
             Judged { mask: confident(&target, threshold), target }
-        });
-        let Judged { target, mask } = &passes.judged;
+        };
+        let (loss, passes) = weak_pass.hard_label_loss(nets, batch, skip_masked, weight, judge);
+        let Some(passes) = passes else { return loss };
         no_grad(|| {
+            let target = &passes.judged.target;
             // A sample counts as learnt from the full threshold on.
             let learnt = confident(target, self.config.threshold).gt(0.0);
             let indices = batch.unlabeled_indices();
@@ -123,12 +119,7 @@ impl Method for FlexMatch {
             let moved = hard_labels(target).where_self(&learnt, &latest);
             let _ = self.latest.index_copy_(0, indices, &moved);
         });
-        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
-        Loss::new()
-            .term("sup", 1.0, supervised(&passes.x))
-            .term("unsup", weight, passes.masked_mean(toward))
-            .note("mask", mask.mean(Kind::Float))
-            .note_each("mask", mask_by_class(target, mask))
+        loss
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

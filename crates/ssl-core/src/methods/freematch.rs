@@ -9,13 +9,10 @@
 //! program, which none of them uses, is 0.01.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{
-    Judged, Marginal, WeakPass, confident, hard_labels, labeled_alone, mask_by_class, one_hot,
-    skip_faults,
-};
+use crate::parts::{Judged, Marginal, WeakPass, confident, hard_labels, one_hot, skip_faults};
 use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of FreeMatch.
@@ -141,26 +138,17 @@ impl Method for FreeMatch {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &FreeMatchConfig { weak_pass, skip_masked, fairness, .. } = &self.config;
         let weight = self.config.weight.at(at);
-        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
-        if skip_masked && weight == 0.0 {
-            return Loss::new().term("sup", 1.0, supervised(&labeled_alone(nets, batch)));
-        }
-        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+        let judge = |weak: &Tensor| {
             let target = weak.softmax(-1, Kind::Float);
             self.update(&target);
             let predicted = self.predicted.tensor();
             let thresholds = predicted / predicted.max() * &self.confidence;
             let mask = confident(&target, thresholds.index_select(0, &hard_labels(&target)));
             Judged { target, mask }
-        });
-        let Judged { target, mask } = &passes.judged;
-        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
-        let loss = Loss::new()
-            .term("sup", 1.0, supervised(&passes.x))
-            .term("unsup", weight, passes.masked_mean(toward))
-            .note("mask", mask.mean(Kind::Float))
-            .note("threshold", self.confidence.copy())
-            .note_each("mask", mask_by_class(target, mask));
+        };
+        let (loss, passes) = weak_pass.hard_label_loss(nets, batch, skip_masked, weight, judge);
+        let Some(passes) = passes else { return loss };
+        let loss = loss.note("threshold", self.confidence.copy());
         if fairness == 0.0 {
             return loss;
         }

@@ -10,10 +10,10 @@
 //! One forward pass, as FixMatch, where `weak_pass` says nothing else.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Tensor, loss::cross_entropy, no_grad};
+use torch::{ConfigError, Faults, Kind, Tensor, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Judged, Marginal, WeakPass, align, hard_labels, mask_by_class};
+use crate::parts::{Judged, Marginal, WeakPass, align};
 use crate::{Batch, Method, MethodSettings, Needs, Nets, TaskInfo, ViewKind, Views};
 
 /// The settings of SoftMatch.
@@ -126,18 +126,13 @@ impl Method for SoftMatch {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        // No weight is 0, so that every strong view is run.
-        let passes = self.config.weak_pass.run(nets, batch, false, |weak| {
+        let (weak_pass, weight) = (self.config.weak_pass, self.config.weight.at(at));
+        let judge = |weak: &Tensor| {
             let target = weak.softmax(-1, Kind::Float);
             Judged { mask: self.weights(&target), target }
-        });
-        let Judged { target, mask: weights } = &passes.judged;
-        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
-        Loss::new()
-            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
-            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
-            .note("mask", weights.mean(Kind::Float))
-            .note_each("mask", mask_by_class(target, weights))
+        };
+        // Every strong view counts something, and is run.
+        weak_pass.hard_label_loss(nets, batch, false, weight, judge).0
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -2,9 +2,10 @@
 //! are run at all.
 
 use serde::{Deserialize, Serialize};
-use torch::{ConfigError, Faults, Kind, Mode, Tensor, no_grad};
+use torch::{ConfigError, Faults, Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use train::Loss;
 
-use crate::parts::masked_mean;
+use crate::parts::{hard_labels, mask_by_class, masked_mean};
 use crate::{Batch, Needs, Nets};
 
 /// How the weak view is predicted.
@@ -84,6 +85,34 @@ impl WeakPass {
             None => nets.forward_joint([labeled, strong], Mode::Train),
         };
         Passes { x, weak, judged, strong, rows }
+    }
+
+    /// The loss of FixMatch and its kind: cross-entropy of the labelled samples, and with `weight`
+    /// that of the strong views against the most probable class of their target, each as much as
+    /// it counts. With `skip` and a weight of 0, only the labelled samples are run, and nothing was
+    /// [judged](Self::run).
+    pub(crate) fn hard_label_loss(
+        self,
+        nets: &Nets,
+        batch: &Batch,
+        skip: bool,
+        weight: f64,
+        judge: impl FnOnce(&Tensor) -> Judged,
+    ) -> (Loss, Option<Passes>) {
+        let supervised = |x: &Tensor| cross_entropy(x, &batch.y).mean(Kind::Float);
+        if skip && weight == 0.0 {
+            let x = labeled_alone(nets, batch);
+            return (Loss::new().term("sup", 1.0, supervised(&x)), None);
+        }
+        let passes = self.run(nets, batch, skip, judge);
+        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
+        let Judged { target, mask } = &passes.judged;
+        let loss = Loss::new()
+            .term("sup", 1.0, supervised(&passes.x))
+            .term("unsup", weight, passes.masked_mean(toward))
+            .note("mask", mask.mean(Kind::Float))
+            .note_each("mask", mask_by_class(target, mask));
+        (loss, Some(passes))
     }
 }
 

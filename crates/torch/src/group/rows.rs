@@ -53,24 +53,19 @@ pub(crate) fn own_rows(rows: usize) -> Vec<Range<usize>> {
 pub(crate) fn gathered(own: &[i64]) -> (Vec<i64>, Vec<Range<usize>>) {
     let alone = || (own.to_vec(), once(0..own.len()).collect());
     let Some(group) = current() else { return alone() };
-    // A failure stays with the group, which is asked before the result is used.
-    let Ok(parts) = group.all_gather_rows(&Tensor::from_slice(own)) else { return alone() };
-    let parts: Vec<i64> = Vec::try_from(parts).expect("int64");
     let batches = group.batches(own.len());
-    let mut left = &parts[..];
-    let mut of_process: Vec<&[i64]> = (0..group.size())
-        .map(|rank| {
-            let (own, rest) = left.split_at(batches.iter().map(|batch| batch[rank]).sum());
-            left = rest;
-            own
-        })
-        .collect();
-    let mut all = Vec::with_capacity(parts.len());
+    let rows_of = |rank: usize| batches.iter().map(|batch| batch[rank]).sum::<usize>();
+    let mut padded = own.to_vec();
+    padded.resize((0..group.size()).map(rows_of).max().unwrap_or(0), 0);
+    // A failure stays with the group, which is asked before the result is used.
+    let Ok(parts) = group.all_gather(&Tensor::from_slice(&padded)) else { return alone() };
+    let parts: Vec<Vec<i64>> =
+        parts.iter().map(|part| Vec::try_from(part).expect("int64")).collect();
+    let (mut all, mut starts) = (Vec::new(), vec![0; group.size()]);
     for batch in &batches {
-        for (own, &rows) in of_process.iter_mut().zip(batch) {
-            let (these, rest) = own.split_at(rows);
-            all.extend_from_slice(these);
-            *own = rest;
+        for ((part, start), &rows) in parts.iter().zip(&mut starts).zip(batch) {
+            all.extend_from_slice(&part[*start..*start + rows]);
+            *start += rows;
         }
     }
     (all, group.own_ranges(own.len()))

@@ -215,12 +215,13 @@ fn short_questions(dir: &Path) -> PathBuf {
     let recipe = run(dir, &[&["check"], &finetune(&SQUAD, "bert_tf", "40")[..]].concat());
     assert!(recipe.contains("question = 6\n") && recipe.contains("stride = 6\n"), "{recipe}");
     let path = dir.join("squad.toml");
-    fs::write(
-        &path,
-        recipe.replace("question = 6\n", "question = 5\n").replace("stride = 6\n", "stride = 2\n"),
-    )
-    .expect("written");
+    fs::write(&path, with_short_questions(&recipe)).expect("written");
     path
+}
+
+/// A recipe for sequences of 12 tokens, whose questions have 5 and whose windows move by 2.
+pub(crate) fn with_short_questions(recipe: &str) -> String {
+    recipe.replace("question = 6\n", "question = 5\n").replace("stride = 6\n", "stride = 2\n")
 }
 
 #[test]
